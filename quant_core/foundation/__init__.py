@@ -1,0 +1,1 @@
+"""The ground floor: errors, money, time, panels, files. Imports nothing above itself."""
