@@ -52,6 +52,10 @@ class Registry(Generic[Item]):
             )
         return self._items[name]
 
+    def discard(self, name: str) -> None:
+        """Forget ``name`` if it is there (a test's own entry, say)."""
+        self._items.pop(name, None)
+
     def __contains__(self, name: object) -> bool:
         return name in self._items
 

@@ -1,0 +1,1 @@
+"""What a run writes: tables, metrics, manifest and the HTML report."""

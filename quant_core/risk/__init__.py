@@ -1,0 +1,1 @@
+"""Risk rules as pure functions: verdicts and breakers, state in, state out."""

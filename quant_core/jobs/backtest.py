@@ -1,0 +1,136 @@
+"""The backtest job: settings -> parts -> run -> statistics -> folder of results.
+
+1. :func:`_prepare` opens the data, builds strategy, universe, factors and market.
+2. :func:`~quant_core.backtest_engine.run_backtest` trades the window.
+3. :mod:`quant_core.jobs.run_papers` states metrics, manifest, assumptions and report.
+4. :func:`~quant_core.reports.results.write_run` publishes the folder whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from quant_core.backtest_engine import RunWindow, find_window, run_backtest
+from quant_core.data.universe import Universe
+from quant_core.data.warehouse import Snapshot
+from quant_core.foundation.money import micros
+from quant_core.foundation.settings import Settings
+from quant_core.foundation.timing import monotonic_seconds
+from quant_core.foundation.types import BoolArray
+from quant_core.jobs.command_line import Outcome, Request
+from quant_core.jobs.factors import factor_panels
+from quant_core.jobs.progress import ProgressLine
+from quant_core.jobs.run_papers import Stage, run_id, statistics_of, summary_text, write_papers
+from quant_core.performance.benchmark import EQUAL_WEIGHT, benchmark_returns, benchmark_values
+from quant_core.strategies import strategy_sections
+from quant_core.trading.history import RunHistory
+from quant_core.trading.schedule import scheduled_executions
+from quant_core.trading_day import Brain, Market
+from quant_core.wiring import (
+    build_brain,
+    build_panel,
+    build_universe,
+    check_symbols,
+    delisting_rows,
+    open_snapshot,
+)
+
+NO_BENCHMARK = "none"
+BUFFERS = (0.0, 0.01, 0.02, 0.05)
+"""Cash buffers under which the report repeats the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything a run needs, built from the settings."""
+
+    settings: Settings
+    snapshot: Snapshot
+    universe: Universe | None
+    brain: Brain
+    market: Market
+    window: RunWindow
+    scheduled: BoolArray
+    warnings: tuple[str, ...]
+
+    def run(self, brain: Brain, label: str) -> RunHistory:
+        """Trade the window with ``brain``."""
+        capital = micros(self.settings.backtest.capital)
+        line = ProgressLine(label)
+        return run_backtest(brain, self.market, self.window, self.scheduled, capital, line)
+
+    def run_with_buffer(self, cash_buffer: float) -> RunHistory:
+        """The same run under another cash buffer."""
+        execution = replace(self.brain.execution, cash_buffer=cash_buffer)
+        return self.run(replace(self.brain, execution=execution), f"buffer {cash_buffer:.0%}")
+
+
+def run(request: Request) -> Outcome:
+    """Run the backtest that the settings describe and write its folder."""
+    started = monotonic_seconds()
+    loaded = request.load(strategy_sections())
+    prepared = _prepare(loaded.settings, request)
+    ready = monotonic_seconds()
+    history = _with_benchmark(prepared, prepared.run(prepared.brain, request.say("Backtest")))
+    traded = monotonic_seconds()
+    wants_report = loaded.settings.report.html and not request.arguments.no_report
+    others = [(b, prepared.run_with_buffer(b)) for b in BUFFERS] if wants_report else []
+    stage = Stage(
+        loaded=loaded,
+        snapshot=prepared.snapshot,
+        universe=prepared.universe,
+        history=history,
+        notes=prepared.warnings,
+        buffers=tuple(others),
+        language=request.language,
+        seconds={"prepare": ready - started, "trade": traded - ready},
+    )
+    folder = Path(loaded.settings.report.output) / run_id(stage)
+    statistics = statistics_of(stage)
+    document = write_papers(folder, stage, statistics, wants_report=wants_report)
+    text = summary_text(document, stage, statistics, request.say)
+    return Outcome(document, text, prepared.warnings)
+
+
+def _prepare(settings: Settings, request: Request) -> Prepared:
+    snapshot = open_snapshot(settings)
+    window = find_window(snapshot.axes.sessions, settings.backtest.start, settings.backtest.end)
+    brain = build_brain(settings)
+    check_symbols(brain.strategy, snapshot)
+    universe = build_universe(settings, snapshot)
+    warnings: list[str] = [*window.notes]
+    if universe is not None and universe.unknown:
+        shown = ", ".join(universe.unknown[:10])
+        more = ", ..." if len(universe.unknown) > 10 else ""
+        warnings.append(
+            f"{len(universe.unknown)} symbols of the universe are not in the dataset "
+            f"and cannot be traded: {shown}{more}"
+        )
+    line = ProgressLine(request.say("Factors"))
+    factors, done = factor_panels(snapshot, brain.strategy.factors, line)
+    if done.computed:
+        warnings.append(f"factors computed now and stored: {', '.join(done.computed)}")
+    panel = build_panel(snapshot, universe)
+    sessions = snapshot.axes.sessions[window.first : window.last + 1]
+    return Prepared(
+        settings=settings,
+        snapshot=snapshot,
+        universe=universe,
+        brain=brain,
+        market=Market(panel, factors, delisting_rows(snapshot)),
+        window=window,
+        scheduled=scheduled_executions(sessions, settings.rebalance),
+        warnings=tuple(warnings),
+    )
+
+
+def _with_benchmark(prepared: Prepared, history: RunHistory) -> RunHistory:
+    name = prepared.settings.data.benchmark or EQUAL_WEIGHT
+    if name == NO_BENCHMARK:
+        return history
+    window = prepared.window
+    returns = benchmark_returns(prepared.market.panel, name, window.first, window.last)
+    values = benchmark_values(returns, prepared.settings.backtest.capital)
+    return replace(history, benchmark=values)
+

@@ -1,0 +1,173 @@
+"""The factor job: names, texts and libraries -> values in the store.
+
+1. :func:`_wanted` resolves what was asked for; by default the classic library and the
+   factors of the configured strategy.
+2. :func:`~quant_core.jobs.factors.ensure_stored` extends or computes what is missing.
+3. ``--list`` and ``--explain`` answer without data; ``--output`` writes one long table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from quant_core.data.factor_export import write_long_table
+from quant_core.data.factor_store import FactorStore
+from quant_core.data.warehouse import Snapshot
+from quant_core.factors.explain import explain
+from quant_core.factors.factor import Factor
+from quant_core.factors.library import LIBRARIES, catalogue, resolve
+from quant_core.factors.plan import look_back, required_fields, required_groups
+from quant_core.foundation.errors import UsageError
+from quant_core.foundation.settings import Settings
+from quant_core.foundation.timing import monotonic_seconds
+from quant_core.foundation.types import FloatMatrix
+from quant_core.jobs.command_line import Outcome, Request
+from quant_core.jobs.factors import Computation, ensure_stored, key_of
+from quant_core.jobs.progress import ProgressLine
+from quant_core.strategies import create_strategy, strategy_sections
+from quant_core.wiring import open_snapshot
+
+DEFAULT_LIBRARY = "classic"
+
+
+def run(request: Request) -> Outcome:
+    """Compute, list or explain factors."""
+    arguments = request.arguments
+    if arguments.list:
+        return _list(_wanted(arguments.factor, arguments.library) or list(catalogue().values()))
+    if arguments.explain:
+        return _explain(resolve(arguments.explain))
+    settings = request.load(strategy_sections()).settings
+    asked = _wanted(arguments.factor, arguments.library)
+    factors = asked or _default_factors(settings)
+    snapshot = open_snapshot(settings)
+    begun = monotonic_seconds()
+    done = ensure_stored(snapshot, factors, ProgressLine(request.say("Factors")))
+    seconds = monotonic_seconds() - begun
+    if arguments.output:
+        _write_output(Path(arguments.output), snapshot, factors, done)
+    return _outcome(snapshot, factors, done, seconds)
+
+
+def _wanted(names: Sequence[str], libraries: Sequence[str]) -> list[Factor]:
+    """The factors asked for, in the order asked, each once."""
+    wanted = {factor.name: factor for factor in (resolve(name) for name in names)}
+    for library in libraries:
+        if library not in LIBRARIES:
+            raise UsageError(
+                "unknown factor library",
+                expected="one of: " + ", ".join(LIBRARIES),
+                found=library,
+                where="--library",
+            )
+        wanted |= {f.name: f for f in catalogue().values() if f.library == library}
+    return list(wanted.values())
+
+
+def _default_factors(settings: Settings) -> list[Factor]:
+    """The classic library, and whatever the configured strategy reads."""
+    wanted = {f.name: f for f in catalogue().values() if f.library == DEFAULT_LIBRARY}
+    for name in create_strategy(settings.strategy).factors:
+        factor = resolve(name)
+        wanted[factor.name] = factor
+    return list(wanted.values())
+
+
+def _list(factors: Sequence[Factor]) -> Outcome:
+    rows: list[dict[str, object]] = []
+    for factor in factors:
+        tree = factor.expression
+        rows.append(
+            {
+                "name": factor.name,
+                "library": factor.library,
+                "text": factor.text,
+                "look_back": look_back(tree),
+                "fields": [*required_fields(tree), *required_groups(tree)],
+                "citation": factor.citation,
+            }
+        )
+    width = max((len(f.name) for f in factors), default=0)
+    lines = [f"{f.name:<{width}}  {f.library:<9} {f.text}" for f in factors]
+    return Outcome(rows, "\n".join([*lines, f"{len(factors)} factors"]))
+
+
+def _explain(factor: Factor) -> Outcome:
+    tree = factor.expression
+    text = explain(tree)
+    document: dict[str, object] = {
+        "name": factor.name,
+        "library": factor.library,
+        "text": factor.text,
+        "citation": factor.citation,
+        "deviations": factor.deviations,
+        "look_back": look_back(tree),
+        "fields": [*required_fields(tree), *required_groups(tree)],
+        "explanation": text,
+    }
+    head = [factor.name, factor.citation, factor.deviations]
+    return Outcome(document, "\n".join([*(line for line in head if line), "", text]))
+
+
+def _outcome(
+    snapshot: Snapshot, factors: Sequence[Factor], done: Computation, seconds: float
+) -> Outcome:
+    stored = {entry.key.name: entry for entry in FactorStore(snapshot).stored()}
+    how = {
+        **dict.fromkeys(done.stored, "unchanged"),
+        **dict.fromkeys(done.extended, "extended"),
+        **dict.fromkeys(done.computed, "computed"),
+        **dict.fromkeys(done.unavailable, "unavailable"),
+    }
+    described: dict[str, Mapping[str, object]] = {}
+    for factor in factors:
+        about: dict[str, object] = {"status": how[factor.name]}
+        if factor.name in stored:
+            entry = stored[factor.name]
+            about |= {"coverage": round(entry.coverage, 6), "bytes": entry.bytes}
+        if factor.name in done.seconds:
+            about["seconds"] = round(done.seconds[factor.name], 4)
+        if factor.name in done.unavailable:
+            about["missing_field"] = done.unavailable[factor.name]
+        described[factor.name] = about
+    counts = {
+        "computed": len(done.computed),
+        "extended": len(done.extended),
+        "unchanged": len(done.stored),
+        "unavailable": len(done.unavailable),
+    }
+    document: dict[str, object] = {
+        "dataset": snapshot.dataset,
+        "data_version": snapshot.version,
+        **counts,
+        "seconds": round(seconds, 3),
+        "factors": described,
+    }
+    told = ", ".join(f"{number} {word}" for word, number in counts.items())
+    warnings = [
+        f"{name} is unavailable: the dataset has no field {field!r}"
+        for name, field in done.unavailable.items()
+    ]
+    text = f"{snapshot.dataset} {snapshot.version[:16]}: {told} in {seconds:.2f} s"
+    return Outcome(document, text, warnings)
+
+
+def _write_output(
+    path: Path, snapshot: Snapshot, factors: Sequence[Factor], done: Computation
+) -> None:
+    """One long table: date, symbol, one column a factor; f1, f2, ... for bare texts."""
+    columns: dict[str, FloatMatrix] = {}
+    store = FactorStore(snapshot)
+    bare = 0
+    for factor in factors:
+        name = factor.name
+        if factor.library == "expression":
+            bare += 1
+            name = f"f{bare}"
+        values = store.get(key_of(factor))
+        unknown = np.full(snapshot.axes.shape, np.nan)
+        columns[name] = unknown if factor.name in done.unavailable or values is None else values
+    write_long_table(path, snapshot.axes, columns)

@@ -1,0 +1,27 @@
+"""Find the project's own Python when a script was started with another one.
+
+Only the standard library is imported here, because nothing else may be installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def ensure_environment() -> None:
+    """Restart under ``.venv`` if this Python lacks the libraries; else say how to set up."""
+    if importlib.util.find_spec("polars") and importlib.util.find_spec("pydantic"):
+        return
+    own = PROJECT / ".venv" / "bin" / "python"
+    if own.exists() and Path(sys.prefix).resolve() != (PROJECT / ".venv").resolve():
+        os.execv(own, [str(own), *sys.argv])  # noqa: S606  the same script, our interpreter
+    sys.stderr.write(
+        "error: the libraries of Quant Core are not installed\n"
+        "  fix:      run `make setup` in the project folder, then start this again\n"
+    )
+    raise SystemExit(2)

@@ -1,0 +1,256 @@
+"""What a finished backtest is told by: metrics, manifest, assumptions, report, summary.
+
+1. :func:`statistics_of` computes every metric once.
+2. :func:`write_papers` writes the folder and returns the document for ``--json``.
+3. :func:`summary_text` is the same for people.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from quant_core.data.universe import Universe
+from quant_core.data.warehouse import Snapshot
+from quant_core.foundation.files import text_hash
+from quant_core.foundation.language import Language, Say
+from quant_core.foundation.settings import LoadedSettings, result_key
+from quant_core.foundation.timing import monotonic_seconds, utc_now
+from quant_core.foundation.types import FloatArray
+from quant_core.jobs.assumptions import assumptions, known_biases
+from quant_core.performance.gap_risk import gap_risk
+from quant_core.performance.implementation_costs import summarise_exposure, summarise_trading
+from quant_core.performance.metric import RunStatistics
+from quant_core.performance.statistics import summarise
+from quant_core.reports.report import ReportInput, render_report
+from quant_core.reports.results import RunPapers, metrics_document, write_run
+from quant_core.reports.trading_sections import BufferRun
+from quant_core.reports.words import metric_label, metric_text
+from quant_core.trading.history import RunHistory
+from quant_core.trading.orders import OrderStatus
+
+PERIODS_PER_YEAR = 252
+LIBRARIES = ("numpy", "polars", "numba", "duckdb", "pydantic", "exchange-calendars")
+SUMMARY_METRICS = (
+    "total_return",
+    "cagr",
+    "annual_volatility",
+    "sharpe",
+    "max_drawdown",
+    "calmar",
+    "annual_turnover",
+    "total_costs",
+    "alpha",
+    "beta",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A finished run with what surrounds it; ``seconds`` are wall times by phase."""
+
+    loaded: LoadedSettings
+    snapshot: Snapshot
+    universe: Universe | None
+    history: RunHistory
+    notes: tuple[str, ...]
+    buffers: tuple[tuple[float, RunHistory], ...]
+    language: Language
+    seconds: Mapping[str, float]
+
+
+def run_id(stage: Stage) -> str:
+    """Strategy name, span, and the hash of everything that makes the result."""
+    settings = stage.loaded.settings
+    sessions = stage.history.sessions
+    digest = text_hash([result_key(settings), stage.snapshot.version])[:12]
+    first, last = (str(day).replace("-", "") for day in (sessions[0], sessions[-1]))
+    return f"{settings.strategy.name}-{first}-{last}-{digest}"
+
+
+def statistics_of(stage: Stage) -> RunStatistics:
+    """Every metric of the run, in the order of the report."""
+    history = stage.history
+    has_benchmark = bool(np.isfinite(history.benchmark).any())
+    statistics = summarise(
+        history.sessions,
+        history.equity_micros,
+        history.starting_capital_micros,
+        history.benchmark if has_benchmark else None,
+        stage.loaded.settings.backtest.risk_free_rate,
+        PERIODS_PER_YEAR,
+    )
+    target = statistics.value("benchmark_total_return") if has_benchmark else None
+    traded, costs = _traded_and_costs(history)
+    equity = history.equity_micros / 1e6
+    trading = summarise_trading(
+        equity,
+        history.starting_capital_micros / 1e6,
+        traded,
+        costs,
+        target if isinstance(target, float) else None,
+        PERIODS_PER_YEAR,
+    )
+    invested = (history.equity_micros - history.cash_micros) / 1e6
+    return statistics + trading + summarise_exposure(invested, equity)
+
+
+def write_papers(
+    folder: Path, stage: Stage, statistics: RunStatistics, *, wants_report: bool
+) -> dict[str, object]:
+    """Write the run's folder; returns the document that ``--json`` prints."""
+    begun = monotonic_seconds()
+    report = render_report(_report_input(stage, statistics, folder.name)) if wants_report else None
+    seconds = {**stage.seconds, "report": monotonic_seconds() - begun}
+    papers = RunPapers(
+        effective_yaml=stage.loaded.effective_yaml,
+        statistics=statistics,
+        manifest=_manifest(stage, folder.name, seconds),
+        report_html=report,
+    )
+    write_run(folder, stage.history, papers)
+    sessions = stage.history.sessions
+    return {
+        "run_id": folder.name,
+        "path": str(folder),
+        "report": str(folder / "report.html") if wants_report else None,
+        "dataset": stage.snapshot.dataset,
+        "data_version": stage.snapshot.version,
+        "synthetic": stage.snapshot.facts.synthetic,
+        "first_session": str(sessions[0]),
+        "last_session": str(sessions[-1]),
+        "sessions": len(sessions),
+        "counts": _counts(stage.history),
+        "metrics": metrics_document(statistics),
+        "notes": list(stage.notes),
+    }
+
+
+def summary_text(
+    document: Mapping[str, object], stage: Stage, statistics: RunStatistics, say: Say
+) -> str:
+    """The summary table and the paths, for a terminal."""
+    history = stage.history
+    synthetic = f"  [{say('SYNTHETIC DATA')}]" if stage.snapshot.facts.synthetic else ""
+    rows = [(say("Dataset"), f"{stage.snapshot.dataset}{synthetic}", "")]
+    span = f"{history.sessions[0]} … {history.sessions[-1]} ({len(history.sessions)})"
+    rows.append((say("Sessions"), span, ""))
+    final = f"{history.equity_micros[-1] / 1e6:,.2f} {stage.snapshot.facts.currency}"
+    rows.append((say("Final equity"), final, ""))
+    for name in SUMMARY_METRICS:
+        if name in statistics:
+            own = metric_text(statistics.get(name))
+            market = f"benchmark_{name}"
+            other = metric_text(statistics.get(market)) if market in statistics else ""
+            rows.append((metric_label(name, say), own, other))
+    counts = _counts(history)
+    rows.append((say("Orders"), ", ".join(f"{v:,} {say(k)}" for k, v in counts.items()), ""))
+    width = max(len(row[0]) for row in rows) + 2
+    lines = [f"{say('Backtest')}  {document['run_id']}"]
+    for name, own, other in rows:
+        market = f"   {say('benchmark')} {other}" if other else ""
+        lines.append(f"  {name:<{width}}{own}{market}")
+    lines.append(f"{say('Results')}: {document['path']}")
+    if document["report"] is not None:
+        lines.append(f"{say('Report')}:  {document['report']}")
+    return "\n".join(lines)
+
+
+def _counts(history: RunHistory) -> dict[str, int]:
+    """Orders by how they ended."""
+    counts = {status.value: 0 for status in OrderStatus}
+    for order in history.orders:
+        counts[order.status.value] += 1
+    return counts
+
+
+def _traded_and_costs(history: RunHistory) -> tuple[FloatArray, FloatArray]:
+    """Value traded, and commission plus slippage, per session in currency units."""
+    rows = {day: i for i, day in enumerate(history.sessions.tolist())}
+    traded = np.zeros(len(rows), dtype=np.int64)
+    costs = np.zeros(len(rows), dtype=np.int64)
+    for fill in history.fills:
+        row = rows[fill.session]
+        traded[row] += fill.notional_micros
+        costs[row] += fill.commission_micros + fill.slippage_micros
+    return traded / 1e6, costs / 1e6
+
+
+def _manifest(stage: Stage, identity: str, seconds: Mapping[str, float]) -> dict[str, object]:
+    settings = stage.loaded.settings
+    facts = stage.snapshot.facts
+    return {
+        "run_id": identity,
+        "config_hash": text_hash([result_key(settings)]),
+        "code_hash": code_hash(),
+        "data": {
+            "dataset": stage.snapshot.dataset,
+            "version": stage.snapshot.version,
+            "price_basis": facts.price_basis,
+            "calendar": facts.calendar,
+            "synthetic": facts.synthetic,
+            "origin": list(facts.origin),
+        },
+        "seed": settings.random_seed,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+        },
+        "notes": list(stage.notes),
+        "finished_at": utc_now().isoformat(timespec="seconds"),
+        "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
+    }
+
+
+@cache
+def code_hash() -> str:
+    """Hash of the package's own source files."""
+    package = Path(__file__).resolve().parents[1]
+    files = sorted(package.rglob("*.py"))
+    texts = [f"{path.relative_to(package)}\n{path.read_text('utf-8')}" for path in files]
+    return text_hash(texts)
+
+
+def _report_input(stage: Stage, statistics: RunStatistics, identity: str) -> ReportInput:
+    settings, facts = stage.loaded.settings, stage.snapshot.facts
+    history = stage.history
+    _, costs = _traded_and_costs(history)
+    shown = [
+        ("Run", identity),
+        ("Dataset", f"{stage.snapshot.dataset}, version {stage.snapshot.version[:16]}"),
+        ("Origin", "; ".join(facts.origin)),
+        ("Price basis", facts.price_basis),
+        ("Calendar", facts.calendar),
+        ("Sessions", f"{history.sessions[0]} to {history.sessions[-1]}, {len(history.sessions)}"),
+        ("Configuration hash", text_hash([result_key(settings)])[:16]),
+        ("Code hash", code_hash()[:16]),
+        ("Strategy", f"{settings.strategy.name} ({settings.strategy.type})"),
+        ("Benchmark", settings.data.benchmark or "equal weight of the universe"),
+    ]
+    return ReportInput(
+        title=f"{settings.strategy.name} · {stage.snapshot.dataset}",
+        history=history,
+        statistics=statistics,
+        costs=costs,
+        facts=shown,
+        assumptions=assumptions(settings, facts),
+        biases=known_biases(facts, stage.universe, history, stage.notes),
+        buffers=[_buffer_run(cash_buffer, run) for cash_buffer, run in stage.buffers],
+        language=stage.language,
+    )
+
+
+def _buffer_run(cash_buffer: float, history: RunHistory) -> BufferRun:
+    risk = gap_risk(history)
+    return BufferRun(
+        cash_buffer,
+        risk.truncated_orders,
+        risk.truncated_micros,
+        int(history.equity_micros[-1]),
+    )

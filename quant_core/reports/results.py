@@ -1,0 +1,104 @@
+"""A run's folder: tables, metrics, manifest, effective configuration, report.
+
+The folder appears whole: everything is written beside it under a temporary name and
+renamed at the end, so that an interrupted run leaves the earlier result as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from quant_core.foundation.files import sync
+from quant_core.performance.metric import MetricValue, RunStatistics
+from quant_core.reports.tables import (
+    equity_table,
+    fills_table,
+    incidents_table,
+    orders_table,
+    positions_table,
+)
+from quant_core.trading.history import RunHistory
+
+
+@dataclass(frozen=True, slots=True)
+class RunPapers:
+    """The texts of a run's folder: YAML and JSON documents, and the report if wanted."""
+
+    effective_yaml: str
+    statistics: RunStatistics
+    manifest: Mapping[str, object]
+    report_html: str | None
+
+
+def write_run(folder: Path, history: RunHistory, papers: RunPapers) -> None:
+    """Write the run into ``folder``, replacing an earlier run of the same id whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        _write_files(part, history, papers)
+        part.chmod(0o755)
+        sync(part)
+        _put_in_place(part, folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def metrics_document(statistics: RunStatistics) -> dict[str, dict[str, MetricValue]]:
+    """Metrics by name, each with value, unit and convention; what does not exist is null.
+
+    Examples
+    --------
+    >>> from quant_core.performance.metric import Metric
+    >>> metrics_document(RunStatistics((Metric("beta", None, "ratio", "daily regression"),)))
+    {'beta': {'value': None, 'unit': 'ratio', 'convention': 'daily regression'}}
+    """
+    return {
+        metric.name: {
+            "value": metric.value,
+            "unit": metric.unit,
+            "convention": metric.convention,
+        }
+        for metric in statistics
+    }
+
+
+def _write_files(part: Path, history: RunHistory, papers: RunPapers) -> None:
+    tables = {
+        "equity": equity_table(history),
+        "orders": orders_table(history),
+        "fills": fills_table(history),
+        "positions": positions_table(history),
+        "incidents": incidents_table(history),
+    }
+    for name, table in tables.items():
+        _write_table(table, part / f"{name}.parquet")
+    (part / "config.yaml").write_text(papers.effective_yaml, encoding="utf-8")
+    documents = {"metrics": metrics_document(papers.statistics), "manifest": papers.manifest}
+    for name, document in documents.items():
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        (part / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    if papers.report_html is not None:
+        (part / "report.html").write_text(papers.report_html, encoding="utf-8")
+
+
+def _write_table(table: pl.DataFrame, path: Path) -> None:
+    table.write_parquet(path, compression="zstd", statistics=True)
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
+    if folder.exists():
+        old = folder.with_name(f"{part.name}.old")
+        folder.rename(old)
+        part.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        part.rename(folder)
+    sync(folder.parent)

@@ -1,0 +1,143 @@
+"""Rule strategies over a cross-section: linear multi-factor and equal weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from quant_core.foundation.errors import StrategyError
+from quant_core.foundation.settings import Section, StrategySettings, knob
+from quant_core.foundation.types import BoolArray, FloatArray, IntArray
+from quant_core.strategies.base import BaseStrategy, MarketView, register_strategy
+from quant_core.trading.account import Book
+from quant_core.trading.target import Hold, Target, Weights
+
+VOLATILITY_FACTOR = "volatility_20"
+"""The factor that ``weighting: inverse_volatility`` divides by."""
+
+
+class LinearSettings(Section):
+    """Settings of the linear strategy, under ``strategy.linear``."""
+
+    weights: Mapping[str, float] = knob("weight of each factor, by name or expression", whole=True)
+    weighting: Literal["equal", "score", "inverse_volatility"] = knob(
+        "how the selected names share the equity"
+    )
+
+
+@register_strategy("linear")
+class LinearStrategy(BaseStrategy):
+    """Hold the names with the highest weighted sum of standardised factors.
+
+    1. Eligible: in the universe, a valid close at T-1, at least one factor known.
+    2. Each factor is standardised over the eligible names (:func:`standardise`).
+    3. Score: sum of z times weight, weights divided by the sum of their absolute values.
+    4. The ``top_k`` highest scores, ties ascending by symbol.
+    5. Weights: equal; ``score`` (score less the lowest eligible score); or
+       ``inverse_volatility`` (1 / volatility_20, names without it left out).
+    """
+
+    Settings: ClassVar[type[Section]] = LinearSettings
+
+    def __init__(self, settings: StrategySettings) -> None:
+        super().__init__(settings)
+        options = settings.options
+        if not isinstance(options, LinearSettings):
+            raise StrategyError("strategy.linear needs its settings", fix="add strategy.linear")
+        total = sum(abs(weight) for weight in options.weights.values())
+        if not total > 0.0:
+            raise StrategyError(
+                "the factor weights of strategy.linear are all zero or missing",
+                expected="at least one weight that is not 0",
+                found=str(dict(options.weights)),
+                where="strategy.linear.weights",
+            )
+        self._weighting = options.weighting
+        self._weights = {name: weight / total for name, weight in options.weights.items()}
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The factors of the weights, and the volatility where it sets the weights."""
+        names = dict.fromkeys(self._weights)
+        if self._weighting == "inverse_volatility":
+            names[VOLATILITY_FACTOR] = None
+        return tuple(names)
+
+    def decide(self, view: MarketView, book: Book) -> Target:
+        """Weights of the best names, or Hold when no name is eligible."""
+        values = [view.factor(name) for name in self._weights]
+        known = np.logical_or.reduce([np.isfinite(v) for v in values])
+        eligible = view.eligible & known
+        if self._weighting == "inverse_volatility":
+            eligible = eligible & (view.factor(VOLATILITY_FACTOR) > 0.0)
+        if not eligible.any():
+            return Hold("no eligible name: no factor is known at this close")
+        score = np.zeros(len(view.symbols))
+        for value, weight in zip(values, self._weights.values(), strict=True):
+            score = score + standardise(value, eligible) * weight
+        chosen = highest(score, eligible, self.settings.top_k)
+        shares = self._shares_of_equity(view, score, eligible, chosen)
+        return Weights(
+            {view.symbols[i]: float(w) for i, w in zip(chosen.tolist(), shares, strict=True)}
+        )
+
+    def _shares_of_equity(
+        self, view: MarketView, score: FloatArray, eligible: BoolArray, chosen: IntArray
+    ) -> FloatArray:
+        equal = np.full(len(chosen), 1 / len(chosen))
+        match self._weighting:
+            case "equal":
+                return equal
+            case "score":
+                strength = score[chosen] - score[eligible].min()
+            case "inverse_volatility":
+                strength = 1 / view.factor(VOLATILITY_FACTOR)[chosen]
+        total = strength.sum()
+        return strength / total if total > 0.0 else equal
+
+
+@register_strategy("equal_weight")
+class EqualWeightStrategy(BaseStrategy):
+    """Hold every eligible name with the same weight; ``top_k`` plays no part."""
+
+    def decide(self, view: MarketView, book: Book) -> Target:
+        """The same weight for each name in the universe with a valid close."""
+        names = [view.symbols[i] for i in np.flatnonzero(view.eligible)]
+        if not names:
+            return Hold("no eligible name: no close is known in the universe")
+        return Weights(dict.fromkeys(names, 1 / len(names)))
+
+
+def standardise(values: FloatArray, eligible: BoolArray) -> FloatArray:
+    """z-scores over the eligible names, ddof 1; missing values count as 0 afterwards.
+
+    A cross-section whose known values are all equal, or a single one, gives zeros; an
+    infinite value counts as missing.
+
+    Examples
+    --------
+    >>> standardise(np.array([1.0, 2.0, 3.0, np.nan]), np.array([True] * 4)).tolist()
+    [-1.0, 0.0, 1.0, 0.0]
+    """
+    known = eligible & np.isfinite(values)
+    z = np.zeros(len(values))
+    sample = values[known]
+    if len(sample) < 2 or sample.min() == sample.max():
+        return z
+    z[known] = (sample - sample.mean()) / sample.std(ddof=1)
+    return z
+
+
+def highest(score: FloatArray, eligible: BoolArray, count: int) -> IntArray:
+    """Columns of the ``count`` highest eligible scores, ties ascending by column.
+
+    Examples
+    --------
+    >>> highest(np.array([1.0, 3.0, 3.0, 9.0]), np.array([True, True, True, False]), 2).tolist()
+    [1, 2]
+    """
+    columns = np.flatnonzero(eligible)
+    ranked = np.argsort(-score[columns], kind="stable")
+    return columns[ranked[:count]]

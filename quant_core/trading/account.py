@@ -1,0 +1,53 @@
+"""The book: what an account holds at one close, as a frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from quant_core.foundation.types import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Shares of one name with their average cost and last valid close.
+
+    ``average_cost_micros`` includes commission and slippage of the buys and is not
+    changed by a sell; ``stale`` says that the mark is an earlier session's close.
+    """
+
+    shares: int
+    average_cost_micros: float
+    mark_micros: int
+    stale: bool
+
+    @property
+    def value_micros(self) -> int:
+        """Shares times mark."""
+        return self.shares * self.mark_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Cash and positions at the close of ``session``.
+
+    ``session`` is None before the first session. ``equity_micros`` is exactly cash plus
+    the value of the positions.
+    """
+
+    session: Session | None
+    cash_micros: int
+    positions: Mapping[str, Position]
+    equity_micros: int
+
+    @classmethod
+    def opening(cls, capital_micros: int) -> Self:
+        """A book of cash alone.
+
+        Examples
+        --------
+        >>> Book.opening(5_000_000).equity_micros
+        5000000
+        """
+        return cls(None, capital_micros, {}, capital_micros)

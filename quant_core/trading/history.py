@@ -1,0 +1,62 @@
+"""What a run leaves behind: the curve, the orders, the fills, the positions, the incidents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quant_core.foundation.types import BoolArray, FloatArray, IntArray, Session, SessionArray
+from quant_core.trading.events import Fill
+from quant_core.trading.orders import OrderRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something a reader of the run must know: a stop, a breaker, a delisting, a hold.
+
+    ``kind`` is one of ``stop_loss``, ``drawdown_breaker``, ``re_entry``, ``delisting``,
+    ``hold``, ``flat``, ``weight_capped``, ``note``; ``symbol`` is empty where the whole
+    book is meant; ``cash_flow_micros`` is the cash the incident itself moved.
+    """
+
+    session: Session
+    kind: str
+    symbol: str
+    detail: str
+    cash_flow_micros: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PositionHistory:
+    """Positions at every close, one entry a position, in columns of equal length.
+
+    ``row`` is the index of the session in the run; ``symbol`` the index into
+    ``symbols``; money in micros.
+    """
+
+    symbols: tuple[str, ...]
+    row: IntArray
+    symbol: IntArray
+    shares: IntArray
+    mark_micros: IntArray
+    average_cost_micros: FloatArray
+    stale: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """The full record of a run over ``sessions``; every array has their length.
+
+    ``benchmark`` is the value in currency units of the starting capital held in the
+    benchmark, NaN where there is none.
+    """
+
+    sessions: SessionArray
+    starting_capital_micros: int
+    equity_micros: IntArray
+    cash_micros: IntArray
+    receivable_micros: IntArray
+    benchmark: FloatArray
+    orders: tuple[OrderRecord, ...]
+    fills: tuple[Fill, ...]
+    positions: PositionHistory
+    incidents: tuple[Incident, ...]

@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""Compute and store factors: ``python run_factor_computation.py --help`` shows flags and examples."""
+
+from __future__ import annotations
+
+import sys
+
+from quant_core.jobs.environment import ensure_environment
+
+
+def main() -> int:
+    """Arguments -> settings -> one job -> exit code."""
+    ensure_environment()
+    from config import load_settings
+    from quant_core.jobs.compute_command import COMMAND
+    from quant_core.jobs.command_line import run_command
+
+    return run_command(COMMAND, sys.argv[1:], load_settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
