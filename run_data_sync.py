@@ -12,8 +12,8 @@ def main() -> int:
     """Arguments -> settings -> one job -> exit code."""
     ensure_environment()
     from config import load_settings
-    from quant_core.jobs.sync_command import COMMAND
     from quant_core.jobs.command_line import run_command
+    from quant_core.jobs.sync_command import COMMAND
 
     return run_command(COMMAND, sys.argv[1:], load_settings)
 

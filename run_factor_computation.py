@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compute and store factors: ``python run_factor_computation.py --help`` shows flags and examples."""
+"""Compute and store factors: ``python run_factor_computation.py --help`` tells how."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def main() -> int:
     """Arguments -> settings -> one job -> exit code."""
     ensure_environment()
     from config import load_settings
-    from quant_core.jobs.compute_command import COMMAND
     from quant_core.jobs.command_line import run_command
+    from quant_core.jobs.compute_command import COMMAND
 
     return run_command(COMMAND, sys.argv[1:], load_settings)
 

@@ -24,9 +24,8 @@ from quant_core.trading.account import Book
 from quant_core.trading.events import Fill
 from quant_core.trading.history import Incident, PositionHistory, RunHistory
 from quant_core.trading.orders import OrderRecord
-from quant_core.trading_day import Brain, DayState, Market, Moment, decide, execute, guard
+from quant_core.trading_day import Brain, DayState, Market, Moment, decide, execute, guard, settle
 from quant_core.trading_day import mark as mark_book
-from quant_core.trading_day import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +166,7 @@ def _trade_session(
     return DayState(book, decision.breaker, decision.orders)
 
 
-def _history(
-    market: Market, window: RunWindow, capital_micros: int, record: _Record
-) -> RunHistory:
+def _history(market: Market, window: RunWindow, capital_micros: int, record: _Record) -> RunHistory:
     sessions = market.panel.axes.sessions[window.first : window.last + 1]
     return RunHistory(
         sessions=sessions,

@@ -18,7 +18,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from quant_core.foundation.money import micros
+import numpy as np
+
+from quant_core.foundation.money import micros_array
 from quant_core.foundation.panel import MarketPanel
 from quant_core.foundation.types import FloatMatrix, Session
 from quant_core.portfolio import Portfolio
@@ -72,6 +74,7 @@ class Market:
         self.panel = panel
         self.factors = factors
         self._columns = {symbol: i for i, symbol in enumerate(panel.axes.symbols)}
+        self._close_micros = micros_array(np.where(panel.close > 0.0, panel.close, 0.0))
         self._delisted_at: dict[int, list[str]] = {}
         for symbol, row in sorted((delistings or {}).items()):
             self._delisted_at.setdefault(row, []).append(symbol)
@@ -88,7 +91,7 @@ class Market:
     def close_micros(self, row: int, symbol: str) -> int:
         """Close in micros, 0 when there is no valid one."""
         column = self._columns.get(symbol)
-        return 0 if column is None else _price_micros(float(self.panel.close[row, column]))
+        return 0 if column is None else int(self._close_micros[row, column])
 
     def close_quote(self, row: int, symbol: str) -> CloseQuote:
         """The last valid close up to ``row`` and whether the name may be bought."""
@@ -96,14 +99,12 @@ class Market:
         if column is None:
             return CloseQuote(0, valid=False, in_universe=False)
         member = bool(self.panel.member[row, column])
-        close = _price_micros(float(self.panel.close[row, column]))
+        close = int(self._close_micros[row, column])
         if close > 0:
             return CloseQuote(close, valid=True, in_universe=member)
-        for earlier in range(row - 1, -1, -1):
-            close = _price_micros(float(self.panel.close[earlier, column]))
-            if close > 0:
-                break
-        return CloseQuote(close, valid=False, in_universe=member)
+        known = np.flatnonzero(self._close_micros[:row, column])
+        last = int(self._close_micros[known[-1], column]) if len(known) else 0
+        return CloseQuote(last, valid=False, in_universe=member)
 
     def open_quote(self, row: int, symbol: str) -> OpenQuote:
         """Open and volume of a session, NaN where unknown."""
@@ -262,9 +263,7 @@ def _rebalance(
             return tuple(orders), []
 
 
-def _exits(
-    symbols: list[str], book: Book, market: Market, moment: Moment
-) -> tuple[Order, ...]:
+def _exits(symbols: list[str], book: Book, market: Market, moment: Moment) -> tuple[Order, ...]:
     return tuple(exit_orders(symbols, book, lambda s: market.close_quote(moment.row, s)))
 
 
@@ -273,8 +272,3 @@ def _stop_incident(session: Session, symbol: str, book: Book) -> Incident:
     cost = position.average_cost_micros / 1e6
     detail = f"close {position.mark_micros / 1e6:.6f} below the stop on cost {cost:.6f}"
     return Incident(session, "stop_loss", symbol, detail)
-
-
-def _price_micros(price: float) -> int:
-    """A price in micros, 0 when it is unknown or not positive."""
-    return micros(price) if math.isfinite(price) and price > 0.0 else 0

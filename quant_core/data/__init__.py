@@ -1,0 +1,1 @@
+"""Getting data in and keeping it: sources, the quality gate, the warehouse."""

@@ -56,7 +56,7 @@ def checked_micros(amount_micros: int) -> int:
 
 
 def micros_array(amounts: FloatArray) -> IntArray:
-    """Element-wise :func:`micros`; NaN and non-positive infinities become 0.
+    """Element-wise :func:`micros`; NaN and infinities become 0.
 
     A zero stands for "no valid price": every caller masks on the float array first.
 

@@ -106,7 +106,12 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,  # the whole is built once, not each part and then the whole
     )
 
     def conflicts(self) -> Iterator[Conflict]:
@@ -257,6 +262,9 @@ class BacktestSettings(Section):
     start: SessionDate | None = knob("first session; null = the first with data")
     end: SessionDate | None = knob("last session; null = the last with data")
     capital: float = knob("cash at the start", unit="currency units", gt=0, lt=LARGEST_CAPITAL)
+    risk_free_rate: float = knob(
+        "rate that ratios are measured against", unit="fraction per year", gt=-1
+    )
 
     def conflicts(self) -> Iterator[Conflict]:
         """The start must not come after the end."""
@@ -326,9 +334,7 @@ _KINDS: Mapping[str, Literal["unknown", "missing", "text", "bounds", "not_finite
 }
 
 
-def read_section(
-    model: type[SectionKind], tree: object
-) -> SectionKind | tuple[Refusal, ...]:
+def read_section(model: type[SectionKind], tree: object) -> SectionKind | tuple[Refusal, ...]:
     """The section that ``tree`` describes, or everything that is wrong with it.
 
     Examples

@@ -56,7 +56,8 @@ def calendar_sessions(calendar: str, first: date, last: date) -> SessionArray:
     if last < first:
         return np.array([], dtype="datetime64[D]")
     if calendar == ALWAYS_OPEN:
-        return np.arange(first, np.datetime64(last, "D") + 1, dtype="datetime64[D]")
+        days = np.datetime64(first, "D") + np.arange((last - first).days + 1)
+        return days.astype("datetime64[D]")
     return _exchange_sessions(calendar, first, last)
 
 
@@ -79,4 +80,4 @@ def _exchange_sessions(calendar: str, first: date, last: date) -> SessionArray:
             found=str(error).strip(),
             fix="check data.calendar and the dates of the data",
         ) from error
-    return exchange.sessions.to_numpy().astype("datetime64[D]")
+    return np.array(exchange.sessions.values, dtype="datetime64[D]")

@@ -52,6 +52,7 @@ class Prepared:
     market: Market
     window: RunWindow
     scheduled: BoolArray
+    notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
     def run(self, brain: Brain, label: str) -> RunHistory:
@@ -75,13 +76,13 @@ def run(request: Request) -> Outcome:
     history = _with_benchmark(prepared, prepared.run(prepared.brain, request.say("Backtest")))
     traded = monotonic_seconds()
     wants_report = loaded.settings.report.html and not request.arguments.no_report
-    others = [(b, prepared.run_with_buffer(b)) for b in BUFFERS] if wants_report else []
+    others = _other_buffers(prepared, history) if wants_report else []
     stage = Stage(
         loaded=loaded,
         snapshot=prepared.snapshot,
         universe=prepared.universe,
         history=history,
-        notes=prepared.warnings,
+        notes=prepared.notes,
         buffers=tuple(others),
         language=request.language,
         seconds={"prepare": ready - started, "trade": traded - ready},
@@ -99,18 +100,17 @@ def _prepare(settings: Settings, request: Request) -> Prepared:
     brain = build_brain(settings)
     check_symbols(brain.strategy, snapshot)
     universe = build_universe(settings, snapshot)
-    warnings: list[str] = [*window.notes]
+    notes: list[str] = [*window.notes]
     if universe is not None and universe.unknown:
         shown = ", ".join(universe.unknown[:10])
         more = ", ..." if len(universe.unknown) > 10 else ""
-        warnings.append(
+        notes.append(
             f"{len(universe.unknown)} symbols of the universe are not in the dataset "
             f"and cannot be traded: {shown}{more}"
         )
     line = ProgressLine(request.say("Factors"))
     factors, done = factor_panels(snapshot, brain.strategy.factors, line)
-    if done.computed:
-        warnings.append(f"factors computed now and stored: {', '.join(done.computed)}")
+    computed = [f"factors computed now and stored: {', '.join(done.computed)}"]
     panel = build_panel(snapshot, universe)
     sessions = snapshot.axes.sessions[window.first : window.last + 1]
     return Prepared(
@@ -121,8 +121,15 @@ def _prepare(settings: Settings, request: Request) -> Prepared:
         market=Market(panel, factors, delisting_rows(snapshot)),
         window=window,
         scheduled=scheduled_executions(sessions, settings.rebalance),
-        warnings=tuple(warnings),
+        notes=tuple(notes),
+        warnings=(*notes, *(computed if done.computed else [])),
     )
+
+
+def _other_buffers(prepared: Prepared, history: RunHistory) -> list[tuple[float, RunHistory]]:
+    """The run under each of :data:`BUFFERS`; the one it was made with is not repeated."""
+    own = prepared.settings.execution.cash_buffer
+    return [(b, history if b == own else prepared.run_with_buffer(b)) for b in BUFFERS]
 
 
 def _with_benchmark(prepared: Prepared, history: RunHistory) -> RunHistory:
@@ -133,4 +140,3 @@ def _with_benchmark(prepared: Prepared, history: RunHistory) -> RunHistory:
     returns = benchmark_returns(prepared.market.panel, name, window.first, window.last)
     values = benchmark_values(returns, prepared.settings.backtest.capital)
     return replace(history, benchmark=values)
-

@@ -19,7 +19,7 @@ def ensure_environment() -> None:
         return
     own = PROJECT / ".venv" / "bin" / "python"
     if own.exists() and Path(sys.prefix).resolve() != (PROJECT / ".venv").resolve():
-        os.execv(own, [str(own), *sys.argv])  # noqa: S606  the same script, our interpreter
+        os.execv(own, [str(own), *sys.argv])
     sys.stderr.write(
         "error: the libraries of Quant Core are not installed\n"
         "  fix:      run `make setup` in the project folder, then start this again\n"

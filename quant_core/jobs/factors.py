@@ -156,9 +156,7 @@ def _available(
     return available, unavailable
 
 
-def _extend(
-    store: FactorStore, source: SnapshotSource, factors: Sequence[Factor]
-) -> list[str]:
+def _extend(store: FactorStore, source: SnapshotSource, factors: Sequence[Factor]) -> list[str]:
     """Carry factors of an earlier version on over the new sessions."""
     earlier = {factor.name: store.previous(key_of(factor)) for factor in factors}
     able = [factor for factor in factors if earlier[factor.name] is not None]
@@ -178,5 +176,3 @@ def _extend(
     if values:
         store.put(values)
     return [factor.name for factor in able]
-
-

@@ -59,7 +59,9 @@ def _source(arguments: argparse.Namespace, settings: Settings) -> PriceSource:
     return FileSource(
         paths=tuple(Path(path) for path in arguments.path),
         columns=_pairs(arguments.column, "--column"),
-        scales={name: _number(name, text) for name, text in _pairs(arguments.scale, "--scale").items()},
+        scales={
+            name: _number(name, text) for name, text in _pairs(arguments.scale, "--scale").items()
+        },
         symbol=arguments.symbol,
     )
 

@@ -1,0 +1,1 @@
+"""What a curve of account values says: returns, risk, drawdowns, costs, inference."""

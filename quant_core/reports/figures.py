@@ -10,7 +10,7 @@ import numpy as np
 from quant_core.foundation.language import Say
 from quant_core.foundation.types import FloatArray, SessionArray
 
-Json: TypeAlias = "str | float | int | bool | None | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "str | float | int | bool | Sequence[Json] | Mapping[str, Json] | None"
 Figure: TypeAlias = dict[str, Json]
 
 BLUE, GREY, RED, GREEN, AMBER = "#1f5fa8", "#8a94a3", "#c0392b", "#2e8b57", "#d08a1d"
@@ -66,8 +66,9 @@ def monthly_figure(years: Sequence[int], table: FloatArray, say: Say) -> Figure:
     layout: Figure = {
         "yaxis": {"autorange": "reversed", "type": "category", "showgrid": False},
         "xaxis": {"type": "category", "side": "top", "showgrid": False},
+        "margin": {"t": 36},
     }
-    return figure([heat], layout, height=90 + 34 * len(years))
+    return figure([heat], layout, height=70 + 34 * len(years))
 
 
 def rolling_figure(
@@ -157,8 +158,10 @@ def figure(traces: Sequence[Figure], layout: Figure, *, height: int) -> Figure:
     }
     for key, value in layout.items():
         below = base.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        base[key] = {**below, **value} if both else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            base[key] = {**below, **value}
+        else:
+            base[key] = value
     return {"data": list(traces), "layout": base}
 
 

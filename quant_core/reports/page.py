@@ -40,8 +40,7 @@ class FigureSheet:
         return (
             f"const figures = {safe};\n"
             "figures.forEach((f, i) => Plotly.newPlot('figure-' + i, f.data, f.layout,"
-            " {responsive: true, displaylogo: false,"
-            " modeBarButtonsToRemove: ['lasso2d', 'select2d']}));"
+            " {responsive: true, displayModeBar: false}));"
         )
 
 

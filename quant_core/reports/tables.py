@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from quant_core.foundation.types import FloatArray, IntArray
+from quant_core.foundation.types import IntArray
+from quant_core.performance.drawdowns import drawdown_path
 from quant_core.trading.history import RunHistory
 
 MONEY = pl.Decimal(18, 6)
@@ -32,15 +33,10 @@ def known_money(name: str, micros: list[int]) -> pl.Series:
     return pl.select(pl.when(known).then(column)).to_series().alias(name)
 
 
-def drawdown(history: RunHistory) -> FloatArray:
-    """Equity over its running maximum less 1; the starting capital is the first peak."""
-    peak = np.maximum.accumulate(history.equity_micros)
-    return history.equity_micros / np.maximum(peak, history.starting_capital_micros) - 1
-
-
 def equity_table(history: RunHistory) -> pl.DataFrame:
     """date, equity, cash, invested, receivable, drawdown, benchmark."""
     invested = history.equity_micros - history.cash_micros - history.receivable_micros
+    capital = float(history.starting_capital_micros)
     benchmark = pl.Series("benchmark", history.benchmark, nan_to_null=True)
     return pl.DataFrame(
         [
@@ -49,7 +45,7 @@ def equity_table(history: RunHistory) -> pl.DataFrame:
             money("cash", history.cash_micros),
             money("invested", invested),
             money("receivable", history.receivable_micros),
-            pl.Series("drawdown", drawdown(history)),
+            pl.Series("drawdown", drawdown_path(history.equity_micros, starting_value=capital)),
             benchmark.round(6).cast(MONEY),
         ]
     )

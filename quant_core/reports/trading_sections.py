@@ -22,6 +22,9 @@ from quant_core.trading.orders import OrderRecord
 MOST_ROWS = 500
 """Rows of a table in the report; the Parquet files hold all."""
 
+SHORT_TABLE = 25
+"""A longer table of positions is folded."""
+
 COST_METRICS = (
     "total_costs",
     "cost_of_trading",
@@ -79,35 +82,26 @@ def turnover_by_session(history: RunHistory) -> FloatArray:
 
 def _last_positions(history: RunHistory, say: Say) -> str:
     held = history.positions
-    last = held.row == len(history.sessions) - 1
+    last = np.flatnonzero(held.row == len(history.sessions) - 1)
     value: IntArray = held.shares * held.mark_micros
+    order = last[np.argsort(-value[last], kind="stable")].tolist()
     rows = [
         [
-            held.symbols[symbol],
-            f"{shares:,}",
-            format_micros(mark, 4),
-            format_micros(worth),
-            percent(worth / int(history.equity_micros[-1])),
-            format_micros(round(cost), 4),
-            say("stale") if stale else "",
+            held.symbols[int(held.symbol[i])],
+            f"{int(held.shares[i]):,}",
+            format_micros(int(held.mark_micros[i]), 4),
+            format_micros(int(value[i])),
+            percent(int(value[i]) / int(history.equity_micros[-1])),
+            format_micros(round(float(held.average_cost_micros[i])), 4),
+            say("stale") if held.stale[i] else "",
         ]
-        for symbol, shares, mark, worth, cost, stale in sorted(
-            zip(
-                held.symbol[last].tolist(),
-                held.shares[last].tolist(),
-                held.mark_micros[last].tolist(),
-                value[last].tolist(),
-                held.average_cost_micros[last].tolist(),
-                held.stale[last].tolist(),
-                strict=True,
-            ),
-            key=lambda row: -row[3],
-        )
+        for i in order
     ]
     if not rows:
         return paragraph(say("None: the book is all cash."))
     words = ("Symbol", "Shares", "Mark", "Value", "Weight", "Average cost", "")
-    return table([say(word) for word in words], rows)
+    made = table([say(word) for word in words], rows)
+    return made if len(rows) <= SHORT_TABLE else folded(f"{len(rows)} {say('positions')}", made)
 
 
 def cost_section(
@@ -188,7 +182,8 @@ def orders_section(history: RunHistory, say: Say) -> Section:
     blocks.append(folded(f"{say('Trades')} ({len(history.fills):,})", trades))
     if history.incidents:
         rows = [
-            [str(i.session), say(i.kind), i.symbol, i.detail] for i in history.incidents[-MOST_ROWS:]
+            [str(i.session), say(i.kind), i.symbol, i.detail]
+            for i in history.incidents[-MOST_ROWS:]
         ]
         told = table([say(w) for w in ("Date", "Kind", "Symbol", "Detail")], rows, numbers_from=9)
         blocks.append(folded(f"{say('Incidents')} ({len(history.incidents):,})", told))

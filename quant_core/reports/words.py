@@ -9,7 +9,8 @@ from quant_core.performance.metric import Metric
 
 PROPER_NAMES = {"cagr": "CAGR", "sharpe": "Sharpe", "sortino": "Sortino", "calmar": "Calmar"}
 
-MISSING = "–"  # noqa: RUF001  an en dash is the usual mark of a missing number
+MISSING = "\u2013"
+"""An en dash, the usual mark of a missing number."""
 
 
 def percent(value: float, decimals: int = 2) -> str:
@@ -18,7 +19,7 @@ def percent(value: float, decimals: int = 2) -> str:
     Examples
     --------
     >>> percent(0.12345), percent(float("nan"))
-    ('12.35 %', '–')
+    ('12.35 %', '\u2013')
     """
     return f"{100 * value:.{decimals}f} %" if math.isfinite(value) else MISSING
 

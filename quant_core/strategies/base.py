@@ -41,9 +41,7 @@ class MarketView:
 
     __slots__ = ("_factors", "_panel", "_row")
 
-    def __init__(
-        self, panel: MarketPanel, factors: Mapping[str, FloatMatrix], row: int
-    ) -> None:
+    def __init__(self, panel: MarketPanel, factors: Mapping[str, FloatMatrix], row: int) -> None:
         self._panel = panel
         self._factors = factors
         self._row = row

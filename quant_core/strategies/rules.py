@@ -92,7 +92,7 @@ class LinearStrategy(BaseStrategy):
                 return equal
             case "score":
                 strength = score[chosen] - score[eligible].min()
-            case "inverse_volatility":
+            case _:
                 strength = 1 / view.factor(VOLATILITY_FACTOR)[chosen]
         total = strength.sum()
         return strength / total if total > 0.0 else equal

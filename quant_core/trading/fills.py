@@ -58,7 +58,7 @@ def fill_at_open(
     if price_micros <= 0:
         reason = Reason.EXPIRED_HALTED
         return _record(order, session, 0, reason, open_micros, cash_micros), None
-    shares = min(order.requested, _most_by_volume(quote.volume, rules))
+    shares = _most_by_volume(order.requested, quote.volume, rules)
     reason = Reason.TRUNCATED_VOLUME if shares < order.requested else Reason.NONE
     paid_for = _most_by_cash(order.side, shares, price_micros, cash_micros, rules)
     if paid_for < shares:
@@ -84,19 +84,19 @@ def _fill_price(side: Side, open_price: float, slippage: float) -> int:
     return micros(open_price * (1 - slippage))
 
 
-def _most_by_volume(volume: float, rules: ExecutionRules) -> float:
+def _most_by_volume(requested: int, volume: float, rules: ExecutionRules) -> int:
     """Largest fill the participation cap allows; an unknown volume allows none."""
     if rules.participation_cap is None:
-        return math.inf
+        return requested
     if not volume > 0.0:
         return 0
-    return int(math.floor(rules.participation_cap * volume / rules.lot)) * rules.lot
+    most = math.floor(rules.participation_cap * volume / rules.lot) * rules.lot
+    return min(requested, most)
 
 
 def _most_by_cash(
-    side: Side, shares: float, price_micros: int, cash_micros: int, rules: ExecutionRules
+    side: Side, wanted: int, price_micros: int, cash_micros: int, rules: ExecutionRules
 ) -> int:
-    wanted = int(shares)
     commission = rules.commission.charge(wanted, price_micros)
     if side is Side.SELL:
         return wanted if cash_micros + wanted * price_micros - commission >= 0 else 0

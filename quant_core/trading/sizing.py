@@ -40,7 +40,7 @@ def target_shares(
     >>> target_shares(0.5, 1_000_000_000_000, 123_450_000, 0.02, 100)
     3900
     """
-    budget = int(math.floor(weight * (1 - cash_buffer) * equity_micros))
+    budget = math.floor(weight * (1 - cash_buffer) * equity_micros)
     return (budget // (close_micros * lot)) * lot
 
 
@@ -74,9 +74,7 @@ def rebalance_orders(
     return orders
 
 
-def exit_orders(
-    symbols: list[str], book: Book, quote: Callable[[str], CloseQuote]
-) -> list[Order]:
+def exit_orders(symbols: list[str], book: Book, quote: Callable[[str], CloseQuote]) -> list[Order]:
     """Sell the whole position of each held name in ``symbols``."""
     return [
         Order(s, Side.SELL, book.positions[s].shares, 0.0, quote(s).last_close_micros)

@@ -108,7 +108,12 @@ def markets(draw):
         row = st.lists(cells, min_size=columns, max_size=columns)
         return draw(st.lists(row, min_size=rows, max_size=rows))
 
-    return table(PRICES), table(PRICES), table(VOLUMES), table(st.sampled_from([True] * 5 + [False]))
+    return (
+        table(PRICES),
+        table(PRICES),
+        table(VOLUMES),
+        table(st.sampled_from([True] * 5 + [False])),
+    )
 
 
 @st.composite

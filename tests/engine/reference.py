@@ -101,7 +101,7 @@ def simulate(opens, close, volume, member, weights_at, scheduled, first, capital
                     if w == 0:
                         target = 0
                     elif price:
-                        budget = int(math.floor(w * (1 - rules.cash_buffer) * equity))
+                        budget = math.floor(w * (1 - rules.cash_buffer) * equity)
                         target = (budget // (price * rules.lot)) * rules.lot
                     else:
                         target = held

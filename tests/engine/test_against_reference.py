@@ -72,9 +72,8 @@ class TestReference:
         market = data.draw(markets())
         rows, columns = len(market[1]), len(market[1][0])
         table = data.draw(weight_tables(rows, columns))
-        scheduled = [True] + data.draw(
-            st.lists(st.booleans(), min_size=rows - 2, max_size=rows - 2)
-        )
+        later = st.lists(st.booleans(), min_size=rows - 2, max_size=rows - 2)
+        scheduled = [True, *data.draw(later)]
         capital = data.draw(st.sampled_from([1_000.0, 100_000.0]))
         history, expected = both(market, data.draw(rule_sets()), table, scheduled, capital)
         assert orders_of(history) == expected.orders

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from quant_core.foundation.files import file_hash, text_hash, write_atomically, write_text_atomically
+from quant_core.foundation.files import (
+    file_hash,
+    text_hash,
+    write_atomically,
+    write_text_atomically,
+)
 
 
 class TestExamples:

@@ -35,9 +35,7 @@ class Scenario:
     rules: Rules = field(default_factory=lambda: Rules(cash_buffer=0.0, slippage=0.0, rate=0.0))
 
     def run(self) -> RunHistory:
-        opens, close, volume = (
-            [[cell[i] for cell in row] for row in self.rows] for i in range(3)
-        )
+        opens, close, volume = ([[cell[i] for cell in row] for row in self.rows] for i in range(3))
         panel = small_panel(opens, close, volume)
         table = {t: self.weights.get(t) for t in range(len(self.rows))}
         days = len(self.rows) - 1

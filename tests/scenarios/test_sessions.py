@@ -234,7 +234,7 @@ class TestDrawdownBreaker:
                 [(80, 80, 1e6)],  # cooled down: 100 shares again, peak 8,000
                 [(80, 65, 1e6)],  # 6,500 > 6,400: holds
             ],
-            weights=dict.fromkeys(range(7), {0: 1.0}),
+            weights={day: {0: 1.0} for day in range(7)},
             rules=Rules(**FREE, max_drawdown_pct=0.2, breaker_cooldown=2),
         ).run()
         assert fills(history) == [
@@ -252,7 +252,7 @@ class TestDrawdownBreaker:
                 [(100, 79, 1e6)],
                 *[[(80, 80, 1e6)]] * 5,
             ],
-            weights=dict.fromkeys(range(7), {0: 1.0}),
+            weights={day: {0: 1.0} for day in range(7)},
             rules=Rules(**FREE, max_drawdown_pct=0.2),
         ).run()
         assert fills(history) == ["1 buy 100 S0 @ 100", "2 sell 100 S0 @ 80"]

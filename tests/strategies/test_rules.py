@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def linear(weights: dict[str, float], top_k: int = 2, weighting: str = "equal") 
     return create_strategy(settings_of("linear", options, top_k))
 
 
-def view_of(close: list[list[float]], factors: dict[str, list[list[float]]], row: int = -1):
+def view_of(close: Sequence[list[float]], factors: dict[str, list[list[float]]], row: int = -1):
     panel = small_panel(close, close, np.ones(np.shape(close)))
     named = {name: np.array(values, dtype=float) for name, values in factors.items()}
     return MarketView(panel, named, row % len(close))
@@ -92,11 +93,11 @@ class TestEqualWeight:
 
 
 class TestRotation:
-    CLOSE = [
+    CLOSE = (
         [10, 10, 10],
         [11, 12, 10],
         [12, 9, NAN],  # S0 strongest and above its trend; S1 weak; S2 absent today
-    ]
+    )
 
     def rotation(self, top_k: int = 1, assets=("S0", "S1")) -> BaseStrategy:
         options = EtfRotationSettings(

@@ -44,7 +44,7 @@ class TestExamples:
         portfolio = Portfolio(1_000_000_000)
         portfolio.apply(Fill(DAY, "A", Side.BUY, 10, 10_000_000, 10_000_000, 1_000_000))
         portfolio.apply(Fill(DAY, "A", Side.SELL, 4, 20_000_000, 20_000_000, 0))
-        book = portfolio.mark(DAY, lambda symbol: 20_000_000)
+        book = portfolio.mark(DAY, lambda _: 20_000_000)
         assert book.positions["A"].average_cost_micros == 10_100_000.0
         assert book.positions["A"].shares == 6
 
@@ -52,7 +52,7 @@ class TestExamples:
         portfolio = Portfolio(100_000_000)
         portfolio.apply(Fill(DAY, "A", Side.BUY, 10, 10_000_000, 10_000_000, 0))
         portfolio.apply(Delisting(DAY, "A", 7_000_000))
-        book = portfolio.mark(DAY, lambda symbol: 0)
+        book = portfolio.mark(DAY, lambda _: 0)
         assert (book.cash_micros, dict(book.positions)) == (70_000_000, {})
 
 
@@ -69,9 +69,7 @@ class TestReference:
     ):
         found = affordable_shares(requested, price, cash, lot, model)
         fits = [
-            m
-            for m in range(0, requested + 1, lot)
-            if m * price + model.charge(m, price) <= cash
+            m for m in range(0, requested + 1, lot) if m * price + model.charge(m, price) <= cash
         ]
         assert found == max(fits)
 

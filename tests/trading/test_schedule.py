@@ -44,5 +44,9 @@ class TestExamples:
 def test_one_execution_a_period(rebalance):
     sessions = np.arange(np.datetime64("2020-01-01"), np.datetime64("2021-01-01"))
     flagged = sessions[scheduled_executions(sessions, rebalance)]
-    periods = flagged.astype("datetime64[M]") if rebalance == "monthly" else (flagged.astype(int) + 3) // 7
+    periods = (
+        flagged.astype("datetime64[M]")
+        if rebalance == "monthly"
+        else (flagged.astype(int) + 3) // 7
+    )
     assert len(set(periods.tolist())) == len(flagged) == (12 if rebalance == "monthly" else 53)

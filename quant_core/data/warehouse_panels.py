@@ -1,0 +1,82 @@
+"""Dense panels of a version: built from Parquet once, then memory-mapped.
+
+The cache is derived and disposable: each array is a plain ``.npy`` file keyed by the
+version, put in place whole. Where it cannot be written the array stays in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import polars as pl
+
+from quant_core.data.warehouse_content import cells_of
+from quant_core.data.warehouse_files import damaged
+from quant_core.foundation.files import write_atomically
+from quant_core.foundation.panel import Axes
+from quant_core.foundation.types import FloatMatrix
+
+
+def cached_matrix(
+    path: Path, shape: tuple[int, int], build: Callable[[], FloatMatrix]
+) -> FloatMatrix:
+    """The array in ``path``, memory-mapped read-only; built and stored when absent.
+
+    A cache file that is cut short or of another shape is built anew. Several readers
+    may build the same file at once: each puts its own whole copy in place.
+    """
+    mapped = mapped_matrix(path, shape)
+    if mapped is not None:
+        return mapped
+    matrix = build()
+    try:
+        write_atomically(path, lambda part: _save(part, matrix))
+    except OSError:  # full or read-only disk: the cache is a convenience
+        return _frozen(matrix)
+    mapped = mapped_matrix(path, shape)
+    return _frozen(matrix) if mapped is None else mapped
+
+
+def mapped_matrix(path: Path, shape: tuple[int, int]) -> FloatMatrix | None:
+    """A stored float64 array of this very shape, memory-mapped; else ``None``."""
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return None
+    if mapped.shape != shape or mapped.dtype != np.float64 or not mapped.flags.c_contiguous:
+        return None
+    return cast("FloatMatrix", np.asarray(mapped))
+
+
+def price_panel(parts: Sequence[Path], axes: Axes, field: str) -> FloatMatrix:
+    """Dense [sessions, symbols] values of one field of the price parts; NaN = unknown."""
+    dense = np.full(axes.shape[0] * axes.shape[1], np.nan)
+    for path in parts:
+        prices = read_part(path, ["symbol", "date", field])
+        cells = cells_of(prices, axes)
+        dense[cells] = prices[field].fill_null(np.nan).to_numpy()
+    return dense.reshape(axes.shape)
+
+
+def read_part(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """A Parquet part of the warehouse, or the refusal that names it."""
+    try:
+        return pl.read_parquet(path, columns=columns)
+    except FileNotFoundError as error:
+        raise damaged(path, "no such file") from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise damaged(path, f"unreadable Parquet: {error}"[:200]) from error
+
+
+def _save(path: Path, matrix: FloatMatrix) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, matrix, allow_pickle=False)
+
+
+def _frozen(matrix: FloatMatrix) -> FloatMatrix:
+    view = matrix.view()
+    view.flags.writeable = False
+    return view
