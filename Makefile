@@ -5,7 +5,8 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 UV_VERSION := 0.13.9
-UV := env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv
+UV := env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never \
+	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv
 
 # What is installed is remembered in files of the environment, so that a second call costs
 # nothing: the installer by its version, the libraries by uv.lock.
@@ -46,6 +47,7 @@ $(INSTALLER):
 $(LIBRARIES): $(INSTALLER) uv.lock
 	@echo "Installing the libraries of uv.lock into $(VENV) ..."
 	@$(UV) sync --locked --inexact --no-dev $$([ -t 2 ] || echo --quiet)
+	@$(PYTHON) -m compileall -q config quant_core
 	@touch $@
 
 $(DEVELOPMENT): $(LIBRARIES)

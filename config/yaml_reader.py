@@ -210,6 +210,9 @@ def _not_yaml(error: yaml.YAMLError, source: Source) -> ConfigurationError:
     said = error.problem if isinstance(error, yaml.MarkedYAMLError) else "a forbidden character"
     return ConfigurationError(
         "the text is not YAML",
+        expected="a value such as 0.5 or {key: 0.5}"
+        if source.key
+        else "lines such as `key: value`",
         found="" if source.secret or source.key else said or "",
         where=source.where(mark.line + 1 if mark else 1),
         fix="put texts with special characters in quotes, and indent with spaces",

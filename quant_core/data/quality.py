@@ -29,7 +29,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -169,9 +169,7 @@ def sessions_over(dates: pl.Series, calendar: str) -> SessionArray:
     if span is None:
         return np.array([], dtype="datetime64[D]")
     first, last = span
-    asked = min(first, last - timedelta(days=15))  # calendars refuse a range without sessions
-    sessions = calendar_sessions(calendar, asked, last)
-    return sessions[sessions >= np.datetime64(first)]
+    return calendar_sessions(calendar, first, last)
 
 
 def identical_series(prices: pl.DataFrame) -> list[tuple[str, ...]]:

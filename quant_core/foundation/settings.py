@@ -142,6 +142,8 @@ def _date_of(value: object) -> object:
 
 
 def _ascending(days: tuple[date, ...]) -> tuple[date, ...]:
+    if not days:
+        raise PydanticCustomError("too_short", "no date")
     return tuple(sorted(set(days)))
 
 
@@ -206,8 +208,8 @@ class Every(Section):
 class Dates(Section):
     """Rebalance on the dates of a list; ascending, without repetition."""
 
-    dates: Annotated[tuple[SessionDate, ...], Field(min_length=1), AfterValidator(_ascending)] = (
-        knob("dates of the rebalances")
+    dates: Annotated[tuple[SessionDate, ...], AfterValidator(_ascending)] = knob(
+        "dates of the rebalances"
     )
 
 

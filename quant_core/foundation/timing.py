@@ -7,12 +7,15 @@ A session is an exchange-local date (``datetime.date``); an instant is an aware 
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
 from quant_core.foundation.errors import ConfigurationError
 from quant_core.foundation.types import SessionArray
+
+SPARE_DAYS = 30
+"""Days before the first one asked for that are read too: no exchange is closed so long."""
 
 ALWAYS_OPEN = "24/7"
 """Name of the calendar in which every day is a session (crypto)."""
@@ -65,8 +68,10 @@ def _exchange_sessions(calendar: str, first: date, last: date) -> SessionArray:
     import exchange_calendars  # heavy (pandas): only what ingests or trades pays for it
     from exchange_calendars.errors import CalendarError
 
+    # The library refuses a range without sessions: ask for more and cut.
+    start = first - timedelta(days=SPARE_DAYS)
     try:
-        exchange = exchange_calendars.get_calendar(calendar, start=str(first), end=str(last))
+        exchange = exchange_calendars.get_calendar(calendar, start=str(start), end=str(last))
     except CalendarError as error:
         raise ConfigurationError(
             f"the exchange calendar {calendar!r} cannot serve {first} to {last}",
@@ -80,4 +85,5 @@ def _exchange_sessions(calendar: str, first: date, last: date) -> SessionArray:
             found=str(error).strip(),
             fix="check data.calendar and the dates of the data",
         ) from error
-    return np.array(exchange.sessions.values, dtype="datetime64[D]")
+    sessions = np.array(exchange.sessions.values, dtype="datetime64[D]")
+    return sessions[sessions >= np.datetime64(first, "D")]

@@ -202,13 +202,22 @@ def _request(
         for flag, key in command.short_forms.items()
     }
     overrides = [*arguments.set]
-    overrides += [f"{key}={value}" for key, value in given.items() if value is not None]
+    overrides += [f"{key}={_yaml(value)}" for key, value in given.items() if value is not None]
     directory = Path(arguments.config_dir) if arguments.config_dir else None
 
     def load(sections: Mapping[str, type[Section]]) -> LoadedSettings:
         return load_settings(command.mode, sections, directory=directory, overrides=overrides)
 
     return Request(arguments, load, say, arguments.lang)
+
+
+def _yaml(value: str) -> str:
+    """A flag's value as YAML: a number as it is, anything else a quoted text."""
+    try:
+        float(value)
+    except ValueError:
+        return json.dumps(value, ensure_ascii=False)
+    return value
 
 
 def _file_error(error: OSError) -> QuantError:

@@ -8,14 +8,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quant_core.data.factor_store import FactorKey, FactorStore
 from quant_core.data.warehouse import Snapshot
-from quant_core.factors.evaluator import evaluate_each
+from quant_core.factors.expression import Expression
 from quant_core.factors.factor import Factor
 from quant_core.factors.library import resolve
 from quant_core.factors.operator_table import OPERATOR_VERSION
@@ -25,6 +26,9 @@ from quant_core.factors.source import FieldUnavailable
 from quant_core.foundation.panel import Axes
 from quant_core.foundation.timing import monotonic_seconds
 from quant_core.foundation.types import FloatMatrix, IntArray
+
+if TYPE_CHECKING:
+    from quant_core.factors.evaluator import FactorValues
 
 BATCH = 32
 """Factors published together: one manifest a batch."""
@@ -92,8 +96,10 @@ def ensure_stored(
     new sessions only. One whose field the dataset lacks is reported with the field's name.
     """
     store = FactorStore(snapshot)
-    source = SnapshotSource(snapshot)
     missing = [factor for factor in factors if store.get(key_of(factor)) is None]
+    if not missing:
+        return Computation(tuple(factor.name for factor in factors), (), (), {}, {})
+    source = SnapshotSource(snapshot)
     available, unavailable = _available(missing, source)
     extended = _extend(store, source, available)
     rest = [factor for factor in available if factor.name not in extended]
@@ -103,7 +109,7 @@ def ensure_stored(
         trees = [factor.expression for factor in batch]
         values: dict[FactorKey, FloatMatrix] = {}
         before = monotonic_seconds()
-        for finished in evaluate_each(trees, source):
+        for finished in _evaluated(trees, source):
             factor = batch[finished.place]
             values[key_of(factor)] = finished.values
             now = monotonic_seconds()
@@ -137,6 +143,15 @@ def factor_panels(
     return panels, done
 
 
+def _evaluated(
+    trees: Sequence[Expression], source: SnapshotSource, first_row: int = 0
+) -> Iterator[FactorValues]:
+    """Evaluate from ``first_row`` on; the evaluator loads only when something is missing."""
+    from quant_core.factors.evaluator import evaluate_each
+
+    return evaluate_each(trees, source, rows=slice(first_row, None))
+
+
 def _available(
     factors: Sequence[Factor], source: SnapshotSource
 ) -> tuple[list[Factor], dict[str, str]]:
@@ -168,7 +183,7 @@ def _extend(store: FactorStore, source: SnapshotSource, factors: Sequence[Factor
         by_length.setdefault(before[1].shape[0], []).append(factor)
     for length, group in by_length.items():
         trees = [factor.expression for factor in group]
-        for finished in evaluate_each(trees, source, rows=slice(length, None)):
+        for finished in _evaluated(trees, source, first_row=length):
             factor = group[finished.place]
             before = earlier[factor.name]
             assert before is not None

@@ -28,7 +28,6 @@ from quant_core.performance.gap_risk import gap_risk
 from quant_core.performance.implementation_costs import summarise_exposure, summarise_trading
 from quant_core.performance.metric import RunStatistics
 from quant_core.performance.statistics import summarise
-from quant_core.reports.report import ReportInput, render_report
 from quant_core.reports.results import RunPapers, metrics_document, write_run
 from quant_core.reports.trading_sections import BufferRun
 from quant_core.reports.words import metric_label, metric_text
@@ -106,7 +105,7 @@ def write_papers(
 ) -> dict[str, object]:
     """Write the run's folder; returns the document that ``--json`` prints."""
     begun = monotonic_seconds()
-    report = render_report(_report_input(stage, statistics, folder.name)) if wants_report else None
+    report = _report(stage, statistics, folder.name) if wants_report else None
     seconds = {**stage.seconds, "report": monotonic_seconds() - begun}
     papers = RunPapers(
         effective_yaml=stage.loaded.effective_yaml,
@@ -217,7 +216,10 @@ def code_hash() -> str:
     return text_hash(texts)
 
 
-def _report_input(stage: Stage, statistics: RunStatistics, identity: str) -> ReportInput:
+def _report(stage: Stage, statistics: RunStatistics, identity: str) -> str:
+    """The HTML report; its modules load only when it is wanted."""
+    from quant_core.reports.report import ReportInput, render_report
+
     settings, facts = stage.loaded.settings, stage.snapshot.facts
     history = stage.history
     _, costs = _traded_and_costs(history)
@@ -233,7 +235,7 @@ def _report_input(stage: Stage, statistics: RunStatistics, identity: str) -> Rep
         ("Strategy", f"{settings.strategy.name} ({settings.strategy.type})"),
         ("Benchmark", settings.data.benchmark or "equal weight of the universe"),
     ]
-    return ReportInput(
+    given = ReportInput(
         title=f"{settings.strategy.name} · {stage.snapshot.dataset}",
         history=history,
         statistics=statistics,
@@ -244,6 +246,7 @@ def _report_input(stage: Stage, statistics: RunStatistics, identity: str) -> Rep
         buffers=[_buffer_run(cash_buffer, run) for cash_buffer, run in stage.buffers],
         language=stage.language,
     )
+    return render_report(given)
 
 
 def _buffer_run(cash_buffer: float, history: RunHistory) -> BufferRun:

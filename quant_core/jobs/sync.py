@@ -26,8 +26,8 @@ def run(request: Request) -> Outcome:
     settings = request.load(strategy_sections()).settings
     arguments = request.arguments
     warehouse = Warehouse(Path(settings.data.root))
-    stored = warehouse.newest(settings.data.dataset)
-    if arguments.if_empty and stored is not None:
+    stored = warehouse.newest(settings.data.dataset) if arguments.if_empty else None
+    if stored is not None:
         text = f"{request.say('dataset exists already')}: {stored.dataset} {stored.version[:16]}"
         document = {"dataset": stored.dataset, "version": stored.version, "published": False}
         return Outcome(document, text)
@@ -58,7 +58,7 @@ def _source(arguments: argparse.Namespace, settings: Settings) -> PriceSource:
         )
     return FileSource(
         paths=tuple(Path(path) for path in arguments.path),
-        columns=_pairs(arguments.column, "--column"),
+        columns=_pairs(arguments.column, "--column", may_be_empty=True),
         scales={
             name: _number(name, text) for name, text in _pairs(arguments.scale, "--scale").items()
         },
@@ -93,12 +93,12 @@ def _warnings(arguments: argparse.Namespace) -> tuple[str, ...]:
     return ()
 
 
-def _pairs(given: list[str], flag: str) -> dict[str, str]:
-    """``FIELD=VALUE`` texts as a mapping."""
+def _pairs(given: list[str], flag: str, *, may_be_empty: bool = False) -> dict[str, str]:
+    """``FIELD=VALUE`` texts as a mapping; an empty column means that the file has none."""
     pairs: dict[str, str] = {}
     for text in given:
         name, separator, value = text.partition("=")
-        if not (name and separator and value):
+        if not (name and separator and (value or may_be_empty)):
             raise UsageError(
                 f"{flag} needs a field and a value",
                 expected=f"{flag} FIELD=VALUE",

@@ -73,7 +73,7 @@ def fill_at_open(
 
 def _tradable_open_micros(quote: OpenQuote) -> int:
     """The open in micros, or 0 when the name does not trade in this session."""
-    if not (math.isfinite(quote.open) and quote.open > 0.0) or quote.volume == 0.0:
+    if not 0.0 < quote.open < math.inf or quote.volume == 0.0:
         return 0
     return micros(quote.open)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -222,3 +224,14 @@ class TestProperties:
         other = load("strategy.linear.weights={c: 3, b: 2, a: 1}")
         assert list(other.settings.strategy.options.weights) == ["a", "b", "c"]
         assert one == other
+
+    def test_settings_load_without_the_libraries_of_a_run(self):
+        program = (
+            "import sys, config, quant_core.foundation.settings_live;"
+            "print(sorted({'numpy', 'polars', 'duckdb', 'numba', 'pandas'} & sys.modules.keys()))"
+        )
+        folder = Path(__file__).resolve().parents[2]
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "[]"

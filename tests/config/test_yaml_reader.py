@@ -132,6 +132,15 @@ def _with_numbers(tree):
 
 
 class TestProperties:
+    @pytest.mark.skipif(not hasattr(yaml, "CSafeLoader"), reason="PyYAML without libyaml")
+    @given(tree=TestReference.PLAIN, flow=st.booleans())
+    def test_both_parsers_of_pyyaml_give_the_same(self, tree, flow):
+        text = yaml.safe_dump({"top": tree}, default_flow_style=flow, allow_unicode=True)
+        with pytest.MonkeyPatch.context() as patch:
+            compiled = read_document(text, FILE)
+            patch.delattr(yaml, "CSafeLoader")
+            assert read_document(text, FILE) == compiled
+
     @given(st.text(max_size=40))
     def test_no_text_brings_the_reader_down(self, text):
         document = read_document(text, FILE)

@@ -67,6 +67,10 @@ class TestCalendars:
         days = calendar_sessions("XSHG", date(2019, 9, 30), date(2019, 10, 8))
         assert days.astype(str).tolist() == ["2019-09-30", "2019-10-08"]
 
+    def test_a_weekend_has_no_session_and_a_day_has_one(self):
+        assert len(calendar_sessions("XNYS", date(2018, 1, 6), date(2018, 1, 7))) == 0
+        assert len(calendar_sessions("XNYS", date(2018, 1, 8), date(2018, 1, 8))) == 1
+
     def test_no_sessions_when_the_end_is_before_the_start(self):
         assert len(calendar_sessions("24/7", date(2020, 1, 2), date(2020, 1, 1))) == 0
 
