@@ -1,8 +1,8 @@
 """Settings from YAML files, the environment and the command line: merged, validated once.
 
 1. :func:`~config.layers.read_layers` reads ``base.yaml``, the file of the mode,
-   ``secrets.yaml`` where there is one, ``QUANT__SECTION__KEY`` of the environment and the
-   overrides, each on top of the one before.
+   ``factors.yaml`` and ``secrets.yaml`` where they are, ``QUANT__SECTION__KEY`` of the
+   environment and the overrides, each on top of the one before.
 2. :func:`~config.building.build_settings` validates the whole into frozen models.
 3. :class:`~config.problems.Findings` puts all that is wrong into words, at once.
 

@@ -14,6 +14,9 @@ from config.yaml_reader import Document, read_document
 from quant_core.foundation.errors import ConfigurationError
 
 BASE = "base.yaml"
+FACTORS = "factors.yaml"
+"""The user's own factors, name: text; its content stands under the key ``factors``."""
+
 SECRETS = "secrets.yaml"
 ENVIRONMENT_PREFIX = "QUANT__"
 
@@ -69,12 +72,13 @@ def read_layers(
     environment: Mapping[str, str],
     known: Mapping[KeyPath, KnownKey],
 ) -> Layers:
-    """Read and merge: base, mode, secrets, environment, overrides."""
+    """Read and merge: base, mode, factors, secrets, environment, overrides."""
     if not folder.path.is_dir():
         return Layers(_NOTHING_READ, (_no_folder(folder),), complete=False)
     files = [
         _not_empty(folder.read(BASE, required=True), f"{folder.shown}/{BASE}"),
         folder.read(f"{mode}.yaml", required=True),
+        _under("factors", folder.read(FACTORS, required=False)),
         folder.read(SECRETS, required=False, secret=True),
     ]
     rest = [*_environment_layers(environment), *(_override(text) for text in overrides)]
@@ -90,6 +94,14 @@ def read_layers(
     problems = tuple(problem for document in [*files, *rest] for problem in document.problems)
     complete = not any(document.problems for document in files)
     return Layers(merged if isinstance(merged, Entries) else _NOTHING_READ, problems, complete)
+
+
+def _under(key: str, document: Document) -> Document:
+    """A document whose whole content is the value of ``key``."""
+    root = document.root
+    if root is None:
+        return document
+    return Document(Entries({key: root}, root.source, root.line), document.problems)
 
 
 def _environment_layers(environment: Mapping[str, str]) -> list[Document]:

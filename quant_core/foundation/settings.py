@@ -296,6 +296,7 @@ class Settings(Section):
     execution: ExecutionSettings
     backtest: BacktestSettings
     report: ReportSettings
+    factors: Mapping[str, Text] = knob("the user's own factors: a text of the factor language each")
     random_seed: int = knob("seed of bootstrap intervals", ge=0, le=2**32 - 1)
 
 

@@ -19,7 +19,7 @@ from quant_core.foundation.settings import Settings
 from quant_core.foundation.timing import monotonic_seconds
 from quant_core.foundation.types import BoolArray
 from quant_core.jobs.command_line import Outcome, Request
-from quant_core.jobs.factors import factor_panels
+from quant_core.jobs.factors import factor_panels, own_factors
 from quant_core.jobs.progress import ProgressLine
 from quant_core.jobs.run_papers import Stage, run_id, statistics_of, summary_text, write_papers
 from quant_core.performance.benchmark import EQUAL_WEIGHT, benchmark_returns, benchmark_values
@@ -109,7 +109,8 @@ def _prepare(settings: Settings, request: Request) -> Prepared:
             f"and cannot be traded: {shown}{more}"
         )
     line = ProgressLine(request.say("Factors"))
-    factors, done = factor_panels(snapshot, brain.strategy.factors, line)
+    own = own_factors(settings.factors)
+    factors, done = factor_panels(snapshot, brain.strategy.factors, own, line)
     computed = [f"factors computed now and stored: {', '.join(done.computed)}"]
     panel = build_panel(snapshot, universe)
     sessions = snapshot.axes.sessions[window.first : window.last + 1]

@@ -5,13 +5,16 @@
 3. The command's job runs and returns an :class:`Outcome`.
 4. The outcome goes to standard output, as text or as one JSON document; everything else
    goes to standard error.
-5. Errors become a message with the documented exit code, never a traceback.
+5. Errors become a message with the documented exit code, never a traceback; with
+   ``--json`` they are the document.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 import tempfile
 import traceback
@@ -26,12 +29,17 @@ from quant_core.foundation.language import LANGUAGES, Language, Say, translator
 if TYPE_CHECKING:
     from quant_core.foundation.settings import LoadedSettings, Section
 
-INTERRUPTED = 130
-EXIT_CODES = (
-    "exit codes: 0 done, 2 usage or configuration, 3 data source unreachable, "
-    "4 data refused by the quality gate, 5 stopped by risk, 6 broker and journal disagree, "
-    "130 interrupted"
-)
+EXIT_CODES = {
+    0: "done",
+    1: "an error of the program itself",
+    2: "usage or configuration",
+    3: "data source unreachable",
+    4: "data refused by the quality gate",
+    5: "stopped by risk",
+    6: "broker and journal disagree",
+    130: "interrupted",
+}
+"""What a script's exit code means."""
 
 
 class SettingsLoader(Protocol):
@@ -88,42 +96,65 @@ class Command:
     short_forms: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+class Interrupted(QuantError):
+    """The user ended the run (Ctrl-C)."""
+
+    exit_code = 130
+
+
 def run_command(command: Command, argv: Sequence[str], load_settings: SettingsLoader) -> int:
-    """Parse, run, print; returns the exit code."""
+    """Parse, run, print; returns the exit code.
+
+    ``--help`` leaves by ``SystemExit``, as argparse does.
+    """
     wants_json = "--json" in argv
     say = translator(_language(argv))
+    _write_every_character()
+    try:
+        told = _carry_out(command, argv, load_settings, say)
+        if isinstance(told, Outcome):
+            return _print_outcome(told, wants_json=wants_json, say=say)
+        return _print_error(told, wants_json=wants_json, say=say)
+    except KeyboardInterrupt:
+        return Interrupted.exit_code
+    except OSError as error:
+        return _without_a_reader(error)
+
+
+def _carry_out(
+    command: Command, argv: Sequence[str], load_settings: SettingsLoader, say: Say
+) -> Outcome | QuantError:
+    """What the job returns; whatever it raises comes back as an error of ours."""
     try:
         arguments = _parse(command, argv, say)
-        request = _request(command, arguments, load_settings, say)
-        outcome = command.run(request)
+        return command.run(_request(command, arguments, load_settings, say))
     except KeyboardInterrupt:
-        sys.stderr.write("\n" + say("interrupted; what was complete is kept") + "\n")
-        return INTERRUPTED
+        return Interrupted(say("interrupted; what was complete is kept"))
     except QuantError as error:
-        return _report_error(error, wants_json=wants_json, say=say)
+        return error
     except OSError as error:
-        return _report_error(_file_error(error), wants_json=wants_json, say=say)
+        return _file_error(error)
     except Exception as error:  # noqa: BLE001  the process boundary: a bug must not spill
-        return _report_error(_internal_error(error), wants_json=wants_json, say=say)
-    _print_outcome(outcome, wants_json=wants_json, say=say)
-    return outcome.exit_code
+        return _internal_error(error)
 
 
-def _print_outcome(outcome: Outcome, *, wants_json: bool, say: Say) -> None:
+def _print_outcome(outcome: Outcome, *, wants_json: bool, say: Say) -> int:
     for warning in outcome.warnings:
         sys.stderr.write(f"{say('warning')}: {warning}\n")
     if wants_json:
         document = outcome.document
         if isinstance(document, Mapping):
             document = {**document, "warnings": list(outcome.warnings)}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
+        _print_json(document)
     else:
         sys.stdout.write(outcome.text.rstrip("\n") + "\n")
-    sys.stdout.flush()
+        sys.stdout.flush()
+    return outcome.exit_code
 
 
-def _report_error(error: QuantError, *, wants_json: bool, say: Say) -> int:
-    sys.stderr.write(f"{say('error')}: {_in_language(error, say)}\n")
+def _print_error(error: QuantError, *, wants_json: bool, say: Say) -> int:
+    told = "\n" if isinstance(error, Interrupted) else f"{say('error')}: "
+    sys.stderr.write(f"{told}{_in_language(error, say)}\n")
     if wants_json:
         problems = error.problems if isinstance(error, ConfigurationError) else ()
         document = {
@@ -135,8 +166,33 @@ def _report_error(error: QuantError, *, wants_json: bool, say: Say) -> int:
             },
             "exit_code": error.exit_code,
         }
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        _print_json(document)
     return error.exit_code
+
+
+def _print_json(document: object) -> None:
+    """One document, in ASCII where the stream knows no more."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(document, ensure_ascii=not unicode, allow_nan=False)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _write_every_character() -> None:
+    """A character that a terminal cannot show is written as its code, and stops nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _without_a_reader(error: OSError) -> int:
+    """The output went nowhere: the reader left, as ``head`` does, or the disk is full."""
+    # What is still in the buffer would raise once more when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 0
+    sys.stderr.write(f"{_file_error(error)}\n")
+    return UsageError.exit_code
 
 
 def _in_language(error: QuantError, say: Say) -> str:
@@ -160,22 +216,30 @@ def _language(argv: Sequence[str]) -> Language:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse that raises our error instead of leaving the process."""
+    """argparse that raises our error, and writes its headings in the reader's language."""
+
+    say: Say = staticmethod(translator("en"))
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, fix=f"{self.prog} --help shows the flags with examples")
 
+    def format_help(self) -> str:
+        text = super().format_help()
+        for heading in ("usage", "options"):
+            text = text.replace(f"{heading}:", f"{self.say(heading)}:", 1)
+        return text
+
 
 def _parse(command: Command, argv: Sequence[str], say: Say) -> argparse.Namespace:
-    examples = "\n".join(f"  {example}" for example in command.examples)
     parser = _Parser(
         prog=command.program,
         description=say(command.summary),
-        epilog=f"{say('examples')}:\n{examples}\n\n{say(EXIT_CODES)}",
+        epilog=_epilog(command, say),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
         allow_abbrev=False,
     )
+    parser.say = say
     parser.add_argument("-h", "--help", action="help", help=say("show this help and leave"))
     command.add_arguments(parser, say)
     for flag, key in command.short_forms.items():
@@ -192,6 +256,13 @@ def _parse(command: Command, argv: Sequence[str], say: Say) -> argparse.Namespac
     parser.add_argument("--json", action="store_true", help=say("print one JSON document"))
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help=say("language"))
     return parser.parse_args(list(argv))
+
+
+def _epilog(command: Command, say: Say) -> str:
+    examples = [f"  {example}" for example in command.examples]
+    codes = [f"  {code:<5}{say(meaning)}" for code, meaning in EXIT_CODES.items()]
+    parts = [f"{say('examples')}:", *examples, "", f"{say('exit codes')}:", *codes]
+    return "\n".join(parts)
 
 
 def _request(
@@ -221,7 +292,7 @@ def _yaml(value: str) -> str:
 
 
 def _file_error(error: OSError) -> QuantError:
-    return QuantError(
+    return UsageError(
         "a file could not be read or written",
         found=error.strerror or str(error),
         where=str(error.filename or ""),
@@ -231,13 +302,22 @@ def _file_error(error: OSError) -> QuantError:
 
 def _internal_error(error: Exception) -> QuantError:
     """A bug: the traceback goes to a file, the message says where."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="quant_core_error_", suffix=".txt", delete=False, encoding="utf-8"
-    ) as report:
-        report.write("".join(traceback.format_exception(error)))
+    try:
+        where = _saved("".join(traceback.format_exception(error)))
+    except OSError as trouble:
+        where = f"the traceback could not be saved: {trouble.strerror}"
     return QuantError(
         "an internal error; nothing half-made was published",
         found=f"{type(error).__name__}: {error}",
-        where=report.name,
+        where=where,
         fix="please report it with that file",
     )
+
+
+def _saved(text: str) -> str:
+    """Path of a temporary file with ``text``."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="quant_core_error_", suffix=".txt", delete=False, encoding="utf-8"
+    ) as report:
+        report.write(text)
+    return report.name

@@ -1,7 +1,7 @@
 """The factor job: names, texts and libraries -> values in the store.
 
-1. :func:`_wanted` resolves what was asked for; by default the classic library and the
-   factors of the configured strategy.
+1. :func:`_wanted` resolves what was asked for; by default the first factors anyone needs
+   and those of the configured strategy.
 2. :func:`~quant_core.jobs.factors.ensure_stored` extends or computes what is missing.
 3. ``--list`` and ``--explain`` answer without data; ``--output`` writes one long table.
 """
@@ -25,24 +25,25 @@ from quant_core.foundation.settings import Settings
 from quant_core.foundation.timing import monotonic_seconds
 from quant_core.foundation.types import FloatMatrix
 from quant_core.jobs.command_line import Outcome, Request
-from quant_core.jobs.factors import Computation, ensure_stored, key_of
+from quant_core.jobs.factors import OWN_LIBRARY, Computation, ensure_stored, key_of, own_factors
 from quant_core.jobs.progress import ProgressLine
 from quant_core.strategies import create_strategy, strategy_sections
 from quant_core.wiring import open_snapshot
 
-DEFAULT_LIBRARY = "classic"
+DEFAULT_FACTORS = ("momentum_20", "momentum_12_1", "volatility_20")
 
 
 def run(request: Request) -> Outcome:
     """Compute, list or explain factors."""
     arguments = request.arguments
-    if arguments.list:
-        return _list(_wanted(arguments.factor, arguments.library) or list(catalogue().values()))
-    if arguments.explain:
-        return _explain(resolve(arguments.explain))
     settings = request.load(strategy_sections()).settings
-    asked = _wanted(arguments.factor, arguments.library)
-    factors = asked or _default_factors(settings)
+    own = own_factors(settings.factors)
+    if arguments.explain:
+        return _explain(resolve(arguments.explain, own))
+    asked = _wanted(arguments.factor, arguments.library, own)
+    if arguments.list:
+        return _list(asked or [*catalogue().values(), *own.values()])
+    factors = asked or _default_factors(settings, own)
     snapshot = open_snapshot(settings)
     begun = monotonic_seconds()
     done = ensure_stored(snapshot, factors, ProgressLine(request.say("Factors")))
@@ -52,28 +53,28 @@ def run(request: Request) -> Outcome:
     return _outcome(snapshot, factors, done, seconds)
 
 
-def _wanted(names: Sequence[str], libraries: Sequence[str]) -> list[Factor]:
+def _wanted(
+    names: Sequence[str], libraries: Sequence[str], own: Mapping[str, Factor]
+) -> list[Factor]:
     """The factors asked for, in the order asked, each once."""
-    wanted = {factor.name: factor for factor in (resolve(name) for name in names)}
+    wanted = {factor.name: factor for factor in (resolve(name, own) for name in names)}
+    known = [*catalogue().values(), *own.values()]
     for library in libraries:
-        if library not in LIBRARIES:
+        if library not in (*LIBRARIES, OWN_LIBRARY):
             raise UsageError(
                 "unknown factor library",
-                expected="one of: " + ", ".join(LIBRARIES),
+                expected="one of: " + ", ".join((*LIBRARIES, OWN_LIBRARY)),
                 found=library,
                 where="--library",
             )
-        wanted |= {f.name: f for f in catalogue().values() if f.library == library}
+        wanted |= {f.name: f for f in known if f.library == library}
     return list(wanted.values())
 
 
-def _default_factors(settings: Settings) -> list[Factor]:
-    """The classic library, and whatever the configured strategy reads."""
-    wanted = {f.name: f for f in catalogue().values() if f.library == DEFAULT_LIBRARY}
-    for name in create_strategy(settings.strategy).factors:
-        factor = resolve(name)
-        wanted[factor.name] = factor
-    return list(wanted.values())
+def _default_factors(settings: Settings, own: Mapping[str, Factor]) -> list[Factor]:
+    """:data:`DEFAULT_FACTORS`, and whatever the configured strategy reads."""
+    names = [*DEFAULT_FACTORS, *create_strategy(settings.strategy).factors]
+    return _wanted(names, [], own)
 
 
 def _list(factors: Sequence[Factor]) -> Outcome:
@@ -147,12 +148,20 @@ def _outcome(
         "factors": described,
     }
     told = ", ".join(f"{number} {word}" for word, number in counts.items())
-    warnings = [
-        f"{name} is unavailable: the dataset has no field {field!r}"
-        for name, field in done.unavailable.items()
-    ]
+    warnings = _unavailable(done.unavailable)
     text = f"{snapshot.dataset} {snapshot.version[:16]}: {told} in {seconds:.2f} s"
     return Outcome(document, text, warnings)
+
+
+def _unavailable(missing: Mapping[str, str]) -> list[str]:
+    """One line a missing field, with the factors that need it."""
+    by_field: dict[str, list[str]] = {}
+    for name, field in missing.items():
+        by_field.setdefault(field, []).append(name)
+    return [
+        f"the dataset has no field {field!r}: unavailable are {', '.join(names)}"
+        for field, names in sorted(by_field.items())
+    ]
 
 
 def _write_output(

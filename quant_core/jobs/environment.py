@@ -1,4 +1,4 @@
-"""Find the project's own Python when a script was started with another one.
+"""How a script starts: with the project's own Python, and ready to be interrupted.
 
 Only the standard library is imported here, because nothing else may be installed.
 """
@@ -8,9 +8,20 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
+INTERRUPTED = 130
+
+
+def interruptible(main: Callable[[], int]) -> int:
+    """Exit code of ``main``; Ctrl-C while its libraries are loading shows no traceback."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return INTERRUPTED
 
 
 def ensure_environment() -> None:

@@ -1,9 +1,9 @@
 """Factor values for whoever needs them: from the store, else extended, else computed.
 
-1. :func:`keys_of` turns names and texts into keys of the store.
-2. :func:`ensure_stored` computes what the store lacks and stores it in batches, so that an
-   interruption keeps what was complete.
-3. :func:`factor_panels` returns the matrices.
+1. :func:`ensure_stored` extends or computes what the store lacks (:func:`_extend`,
+   :func:`_compute`) and stores it in batches, so that an interruption keeps what was
+   complete.
+2. :func:`factor_panels` returns the matrices.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ from quant_core.factors.expression import Expression
 from quant_core.factors.factor import Factor
 from quant_core.factors.library import resolve
 from quant_core.factors.operator_table import OPERATOR_VERSION
+from quant_core.factors.parser import parse
 from quant_core.factors.plan import required_fields, required_groups
 from quant_core.factors.printer import to_text
 from quant_core.factors.source import FieldUnavailable
+from quant_core.foundation.errors import ExpressionError
 from quant_core.foundation.panel import Axes
 from quant_core.foundation.timing import monotonic_seconds
 from quant_core.foundation.types import FloatMatrix, IntArray
 
 if TYPE_CHECKING:
     from quant_core.factors.evaluator import FactorValues
+
+OWN_LIBRARY = "user"
+"""Library of the factors of config/factors.yaml."""
 
 BATCH = 32
 """Factors published together: one manifest a batch."""
@@ -80,6 +85,18 @@ class Computation:
     seconds: Mapping[str, float]
 
 
+def own_factors(texts: Mapping[str, str]) -> dict[str, Factor]:
+    """The user's factors of the settings, each checked to parse."""
+    own = {name: Factor(name, OWN_LIBRARY, text, citation="") for name, text in texts.items()}
+    for factor in own.values():
+        try:
+            parse(factor.text)
+        except ExpressionError as error:
+            error.where = f"factor {factor.name!r} of config/factors.yaml"
+            raise
+    return own
+
+
 def key_of(factor: Factor) -> FactorKey:
     """The store key of a factor: name, canonical text, operator version."""
     return FactorKey(factor.name, to_text(factor.expression), OPERATOR_VERSION)
@@ -96,26 +113,15 @@ def ensure_stored(
     new sessions only. One whose field the dataset lacks is reported with the field's name.
     """
     store = FactorStore(snapshot)
-    missing = [factor for factor in factors if store.get(key_of(factor)) is None]
+    held = {entry.key for entry in store.stored()}
+    missing = [factor for factor in factors if key_of(factor) not in held]
     if not missing:
         return Computation(tuple(factor.name for factor in factors), (), (), {}, {})
     source = SnapshotSource(snapshot)
     available, unavailable = _available(missing, source)
     extended = _extend(store, source, available)
     rest = [factor for factor in available if factor.name not in extended]
-    seconds: dict[str, float] = {}
-    for start in range(0, len(rest), BATCH):
-        batch = rest[start : start + BATCH]
-        trees = [factor.expression for factor in batch]
-        values: dict[FactorKey, FloatMatrix] = {}
-        before = monotonic_seconds()
-        for finished in _evaluated(trees, source):
-            factor = batch[finished.place]
-            values[key_of(factor)] = finished.values
-            now = monotonic_seconds()
-            seconds[factor.name], before = now - before, now
-            progress(start + len(values), len(rest))
-        store.put(values)
+    seconds = _compute(store, source, rest, progress)
     absent = {factor.name for factor in missing}
     return Computation(
         stored=tuple(factor.name for factor in factors if factor.name not in absent),
@@ -127,10 +133,13 @@ def ensure_stored(
 
 
 def factor_panels(
-    snapshot: Snapshot, names: Sequence[str], progress: Callable[[int, int], None]
+    snapshot: Snapshot,
+    names: Sequence[str],
+    own: Mapping[str, Factor],
+    progress: Callable[[int, int], None],
 ) -> tuple[dict[str, FloatMatrix], Computation]:
     """Values of factors by the names or texts they were asked by, computed if need be."""
-    factors = {name: resolve(name) for name in names}
+    factors = {name: resolve(name, own) for name in names}
     done = ensure_stored(snapshot, list(factors.values()), progress)
     if done.unavailable:
         raise FieldUnavailable(next(iter(done.unavailable.values())), snapshot.fields)
@@ -141,6 +150,28 @@ def factor_panels(
         assert stored is not None
         panels[name] = stored
     return panels, done
+
+
+def _compute(
+    store: FactorStore,
+    source: SnapshotSource,
+    factors: Sequence[Factor],
+    progress: Callable[[int, int], None],
+) -> dict[str, float]:
+    """Compute factors in one plan and store them batch by batch; seconds by name."""
+    seconds: dict[str, float] = {}
+    values: dict[FactorKey, FloatMatrix] = {}
+    before = monotonic_seconds()
+    for finished in _evaluated([factor.expression for factor in factors], source):
+        factor = factors[finished.place]
+        values[key_of(factor)] = finished.values
+        now = monotonic_seconds()
+        seconds[factor.name], before = now - before, now
+        progress(len(seconds), len(factors))
+        if len(values) == BATCH or len(seconds) == len(factors):
+            store.put(values)
+            values, before = {}, monotonic_seconds()
+    return seconds
 
 
 def _evaluated(

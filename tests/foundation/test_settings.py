@@ -84,6 +84,7 @@ def example_settings(**changed: object) -> Settings:
             **{**dict.fromkeys(BacktestSettings.model_fields), "capital": 1e6}
         ),
         "report": ReportSettings(html=True, output="results"),
+        "factors": {"mine": "rank(close)"},
         "random_seed": 7,
     }
     return Settings.model_validate({**values, **changed})
@@ -188,6 +189,7 @@ class TestResultKey:
             (("execution", "commission", "minimum"), 1.0),
             (("backtest", "start"), date(2018, 1, 1)),
             (("backtest", "capital"), 1e6 + 1e-6),
+            (("factors",), {"mine": "rank(open)"}),
             (("random_seed",), 8),
         ],
     )
