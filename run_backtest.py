@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 
-from quant_core.jobs.environment import ensure_environment
+from quant_core.jobs.environment import ensure_environment, interruptible
 
 
 def main() -> int:
@@ -19,4 +19,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(main))

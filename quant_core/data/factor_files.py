@@ -14,13 +14,7 @@ import numpy as np
 import polars as pl
 
 from quant_core.data.factor_manifest import Segment
-from quant_core.data.warehouse_files import (
-    FACTOR_COMPRESSION_LEVEL,
-    bytes_hash,
-    damaged,
-    parquet_bytes,
-    write_bytes,
-)
+from quant_core.data.warehouse_files import bytes_hash, damaged, factor_bytes, write_bytes
 from quant_core.foundation.panel import Axes
 from quant_core.foundation.types import FloatArray, FloatMatrix
 
@@ -120,14 +114,10 @@ def _write_group(folder: Path, group: _Group) -> dict[str, Segment]:
         for i, block in enumerate(group.blocks)
     ]
     names = json.dumps([block.name for block in group.blocks], ensure_ascii=False)
-    content = parquet_bytes(
-        pl.DataFrame([group.date, group.symbol, *values]),
-        FACTOR_COMPRESSION_LEVEL,
-        {"quant_core.factors": names},
-    )
+    frame = pl.DataFrame([group.date, group.symbol, *values])
+    content = factor_bytes(frame, {"quant_core.factors": names})
     file = f"{bytes_hash(content)[:16]}.parquet"
-    if not _has_size(folder / file, len(content)):
-        write_bytes(folder / file, content)
+    write_bytes(folder / file, content)
     return {
         block.name: Segment(
             file=file,

@@ -70,6 +70,24 @@ class FactorStore:
     snapshot : Snapshot
         The version of the data; values stored for another version are never returned
         as values of this one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from datetime import date
+    >>> import polars as pl
+    >>> from quant_core.data import schema, warehouse
+    >>> bar = {"open": 9.0, "high": 11.0, "low": 9.0, "close": 10.0, "volume": 500.0}
+    >>> prices = pl.DataFrame([{"symbol": "ON", "date": date(2018, 1, 2), **bar}])
+    >>> rest = schema.empty_symbols(), schema.empty_text(), schema.empty_findings()
+    >>> facts = schema.DatasetFacts("example", "24/7", "raw", "USD", synthetic=True)
+    >>> data = warehouse.Warehouse(Path(tempfile.mkdtemp()))
+    >>> snapshot = data.publish(facts, schema.DatasetTables(prices, *rest))
+    >>> store = FactorStore(snapshot)
+    >>> twice = FactorKey("twice", "close * 2", operator_version="1")
+    >>> store.put({twice: snapshot.panel("close") * 2})
+    >>> store.has(twice), store.load([twice]).tolist()
+    (True, [[[20.0]]])
     """
 
     def __init__(self, snapshot: Snapshot) -> None:

@@ -36,6 +36,23 @@ class Warehouse:
     ----------
     root : Path
         The data root; a dataset stands in ``root/warehouse/<dataset>/``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from datetime import date
+    >>> from quant_core.data.schema import empty_findings, empty_symbols, empty_text
+    >>> bar = {"open": 9.0, "high": 11.0, "low": 9.0, "close": 10.0, "volume": 500.0}
+    >>> rows = [{"symbol": "ON", "date": date(2018, 1, 2), **bar}]
+    >>> tables = DatasetTables(
+    ...     pl.DataFrame(rows), empty_symbols(), empty_text(), empty_findings()
+    ... )
+    >>> warehouse = Warehouse(Path(tempfile.mkdtemp()))
+    >>> facts = DatasetFacts("example", "XNYS", "raw", "USD", synthetic=True)
+    >>> warehouse.publish(facts, tables).panel("close").tolist()
+    [[10.0]]
+    >>> warehouse.query("example", "select symbol, close from prices").rows()
+    [('ON', 10.0)]
     """
 
     def __init__(self, root: Path) -> None:

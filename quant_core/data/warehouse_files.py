@@ -27,9 +27,8 @@ import polars as pl
 from quant_core.foundation.errors import DataRefused, UsageError
 from quant_core.foundation.files import write_atomically
 
-PRICE_COMPRESSION_LEVEL = 3
-FACTOR_COMPRESSION_LEVEL = 1
-"""Factor values hardly compress: a higher level costs time and saves nothing."""
+TEMPORARY = ".part"
+"""Ending of a file that is being written, see :func:`write_atomically`."""
 
 ROWS_PER_GROUP = 131_072
 """Rows of one Parquet row group: what a query skips or reads as a whole."""
@@ -124,17 +123,32 @@ def dataset_of(path: Path) -> str:
     return names[last + 1] if last + 1 < len(names) else path.name
 
 
-def parquet_bytes(frame: pl.DataFrame, level: int, notes: dict[str, str] | None = None) -> bytes:
-    """A frame as Parquet (zstd) with statistics, so that a query can skip row groups.
+def table_bytes(frame: pl.DataFrame) -> bytes:
+    """A frame without NaN as Parquet (zstd), with statistics by which a query skips rows.
 
     Encoded in memory and not straight to a file: its hash names the file, and every
     byte that reaches the disk goes through one place that survives a crash.
     """
     buffer = io.BytesIO()
     frame.write_parquet(
+        buffer, compression="zstd", compression_level=3, row_group_size=ROWS_PER_GROUP
+    )
+    return buffer.getvalue()
+
+
+def factor_bytes(frame: pl.DataFrame, notes: dict[str, str]) -> bytes:
+    """A frame of factor values as Parquet (zstd), without statistics, with ``notes``.
+
+    Without statistics, because those of Parquet leave NaN out, and DuckDB 2.0 takes a
+    column whose minimum and maximum are numbers for one without NaN. At the lowest
+    level, because factor values hardly compress: a higher one costs time and saves nothing.
+    """
+    buffer = io.BytesIO()
+    frame.write_parquet(
         buffer,
         compression="zstd",
-        compression_level=level,
+        compression_level=1,
+        statistics=False,
         row_group_size=ROWS_PER_GROUP,
         metadata=notes,
     )
@@ -147,21 +161,36 @@ def bytes_hash(content: bytes) -> str:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file so that it survives a crash, or not at all."""
-    write_atomically(path, lambda part: _fill(part, content))
+    """Write a whole file so that it survives a crash, or not at all.
+
+    An error of the disk names the file, which the system does not when it is full.
+    """
+    try:
+        write_atomically(path, lambda part: _fill(part, content))
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def remove_all_but(folder: Path, keep: frozenset[str]) -> None:
-    """Delete the files of ``folder`` (not its folders) whose names are not in ``keep``.
+    """Delete the Parquet, JSON and temporary files of ``folder`` not named in ``keep``.
 
-    Sweeps what a killed writer left behind; only the holder of the writer's lock
-    may call it.
+    Sweeps what a killed writer left behind and what no version names any more; only
+    the holder of the writer's lock may call it.
     """
-    if not folder.is_dir():
-        return
-    for entry in list(os.scandir(folder)):
-        if entry.is_file(follow_symlinks=False) and entry.name not in keep:
-            Path(entry.path).unlink(missing_ok=True)
+    _remove(folder, (".parquet", ".json", TEMPORARY), keep)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Delete what a killed writer had not put in place; for the holder of its lock."""
+    _remove(folder, (TEMPORARY,), frozenset())
+
+
+def _remove(folder: Path, endings: tuple[str, ...], keep: frozenset[str]) -> None:
+    found = list(folder.iterdir()) if folder.is_dir() else []
+    for path in found:
+        if path.name.endswith(endings) and path.name not in keep:
+            path.unlink(missing_ok=True)
 
 
 def _fill(path: Path, content: bytes) -> None:

@@ -46,9 +46,13 @@ class Part:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Manifest:
-    """One complete version of a dataset; ``sequence`` counts its publications."""
+    """One complete version of a dataset; ``sequence`` counts its publications.
+
+    Compared by identity: whoever wants to know whether two are the same version
+    compares their versions.
+    """
 
     version: str
     sequence: int

@@ -6,7 +6,9 @@ version, put in place whole. Where it cannot be written the array stays in memor
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -54,10 +56,13 @@ def mapped_matrix(path: Path, shape: tuple[int, int]) -> FloatMatrix | None:
 def price_panel(parts: Sequence[Path], axes: Axes, field: str) -> FloatMatrix:
     """Dense [sessions, symbols] values of one field of the price parts; NaN = unknown."""
     dense = np.full(axes.shape[0] * axes.shape[1], np.nan)
-    for path in parts:
+
+    def place(path: Path) -> None:
         prices = read_part(path, ["symbol", "date", field])
-        cells = cells_of(prices, axes)
-        dense[cells] = prices[field].fill_null(np.nan).to_numpy()
+        dense[cells_of(prices, axes)] = prices[field].fill_null(np.nan).to_numpy()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(place, parts))
     return dense.reshape(axes.shape)
 
 

@@ -29,18 +29,17 @@ from quant_core.data.warehouse_content import (
     years_of,
 )
 from quant_core.data.warehouse_files import (
-    PRICE_COMPRESSION_LEVEL,
     bytes_hash,
     disk_errors_refused,
-    parquet_bytes,
     remove_all_but,
+    remove_temporaries,
+    table_bytes,
     write_bytes,
     writer_lock,
 )
 from quant_core.data.warehouse_manifest import (
     MANIFESTS,
     PARTS,
-    POINTER,
     Manifest,
     Part,
     all_manifests,
@@ -137,7 +136,7 @@ def sweep(folder: Path, kept: tuple[Manifest, ...]) -> None:
     While a manifest cannot be read nothing but temporary files is deleted: it may
     name what is still needed. Only the holder of the writer's lock may call it.
     """
-    remove_all_but(folder, frozenset({POINTER, "publish.lock", "factors.lock"}))
+    remove_temporaries(folder)
     if unreadable_manifests(folder):
         return
     versions = frozenset(manifest.version for manifest in kept)
@@ -172,7 +171,7 @@ def _store_parts(
 
 
 def _write_part(folder: Path, draft: _Draft) -> Part:
-    content = parquet_bytes(draft.frame, PRICE_COMPRESSION_LEVEL)
+    content = table_bytes(draft.frame)
     sha256 = bytes_hash(content)
     file = f"{draft.name}-{sha256[:16]}.parquet"
     write_bytes(folder / PARTS / file, content)

@@ -7,6 +7,7 @@ those files and nothing else.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -60,7 +61,7 @@ def run_query(snapshot: Snapshot, sql: str) -> pl.DataFrame:
         "python_enable_replacements": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "temp_directory": str(Path(tempfile.gettempdir()) / "quant_core_query"),
+        "temp_directory": str(Path(tempfile.gettempdir()) / f"quant_core_query_{os.getuid()}"),
     }
     try:
         with duckdb.connect(":memory:", config=options) as connection:

@@ -21,7 +21,7 @@ from quant_core.foundation.panel import Axes
 from quant_core.foundation.types import FloatMatrix
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """One version of a dataset. Whatever is published later, it does not change.
 

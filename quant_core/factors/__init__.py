@@ -1,0 +1,1 @@
+"""Factors: text <-> tree, the operators, and the evaluation of trees over panels."""

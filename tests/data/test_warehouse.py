@@ -19,7 +19,6 @@ from quant_core.data.schema import SYMBOL_SCHEMA
 from quant_core.data.warehouse import Warehouse
 from quant_core.data.warehouse_content import content_hash
 from quant_core.data.warehouse_files import writer_lock
-from quant_core.foundation.errors import DataRefused, InvariantBroken, UsageError
 from tests.data.warehouse_market import (
     FACTS,
     FIRST,
@@ -290,6 +289,19 @@ class TestPrune:
         files = {part.file for snapshot in snapshots[1:] for part in snapshot.manifest.parts}
         assert {path.name for path in (folder / "parts").iterdir()} == files
         assert warehouse.open("toy", snapshots[1].version).tables().prices.height > 0
+
+    def test_only_files_of_the_warehouse_are_swept(self, warehouse, tmp_path):
+        publish(warehouse, market(20, 4))
+        folder = tmp_path / "warehouse" / "toy"
+        note = folder / "notes.txt"
+        note.write_text("mine")
+        left_over = [folder / name / ".x.part" for name in ("", "parts", "manifests")]
+        for path in (*left_over, folder / "parts" / "prices-2020-0.parquet"):
+            path.write_bytes(b"half")
+        publish(warehouse, market(21, 4))
+        assert note.read_text() == "mine"
+        assert not any(path.exists() for path in left_over)
+        assert not (folder / "parts" / "prices-2020-0.parquet").exists()
 
     def test_nothing_to_prune(self, warehouse):
         publish(warehouse, market(20, 4))

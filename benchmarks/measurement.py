@@ -1,0 +1,236 @@
+"""Commands as whole processes, measured from outside.
+
+1. :func:`measure` runs a command once uncounted, then so many times counted; before every
+   run its stage is set anew.
+2. :func:`run_process` starts one process and waits for it with ``wait4``: wall time, processor
+   time (user and system, children included) and peak resident memory are the kernel's.
+3. :func:`machine` says where that was; :func:`report` prints medians with their spread.
+
+Only the standard library is imported: the kernel counts the memory of the process that forks
+towards the one it starts, so the one that measures has to stay small.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+PRICES = PROJECT / "../shared/data/us_sp500_daily_2013_2018/ohlcv.parquet"
+"""Daily S&P 500 prices: 505 symbols, 619,040 rows, 2013-02-08 to 2018-02-07."""
+
+LIBRARIES = ("numpy", "polars", "numba", "duckdb", "pydantic")
+MEGABYTE = 1e6
+LEAST_RUNS = 5
+"""A median of fewer runs says little on a machine that does other things too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process: seconds on the wall, seconds of processor, peak resident megabytes."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Something measured: a command, and what has to be so before each run of it.
+
+    ``most_seconds`` and ``most_megabytes`` are what the project sets itself to stay within.
+    """
+
+    name: str
+    what: str
+    command: Sequence[str]
+    prepare: Callable[[], None] | None = None
+    most_seconds: float | None = None
+    most_megabytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure with its counted runs."""
+
+    figure: Figure
+    runs: tuple[Run, ...]
+
+    def values(self, of: str) -> list[float]:
+        """One number of every run: ``wall``, ``cpu`` or ``memory``."""
+        return [getattr(run, of) for run in self.runs]
+
+    def median(self, of: str) -> float:
+        """The median over the runs."""
+        return statistics.median(self.values(of))
+
+    @property
+    def within(self) -> bool:
+        """Whether the medians are within what the figure is to stay within."""
+        seconds, megabytes = self.figure.most_seconds, self.figure.most_megabytes
+        return (seconds is None or self.median("wall") <= seconds) and (
+            megabytes is None or self.median("memory") <= megabytes
+        )
+
+    def document(self) -> dict[str, object]:
+        """The figure for programs."""
+        spread = {
+            key: {
+                "median": round(self.median(of), 4),
+                "min": round(min(self.values(of)), 4),
+                "max": round(max(self.values(of)), 4),
+            }
+            for key, of in (
+                ("wall_seconds", "wall"),
+                ("cpu_seconds", "cpu"),
+                ("peak_megabytes", "memory"),
+            )
+        }
+        return {
+            "what": self.figure.what,
+            "runs": len(self.runs),
+            **spread,
+            "most_seconds": self.figure.most_seconds,
+            "most_megabytes": self.figure.most_megabytes,
+            "within": self.within,
+        }
+
+
+class CommandFailed(Exception):
+    """A measured command ended with an error; nothing about its speed is worth knowing."""
+
+
+def run_process(command: Sequence[str], environment: Mapping[str, str]) -> Run:
+    """Start a command in the project's folder and wait for its end.
+
+    Raises
+    ------
+    CommandFailed
+        With what the command wrote, if it did not end with exit code 0.
+    """
+    with tempfile.TemporaryFile() as written:
+        streams = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, written.fileno(), 1),
+            (os.POSIX_SPAWN_DUP2, written.fileno(), 2),
+        ]
+        begun = time.perf_counter()
+        process = os.posix_spawnp(command[0], list(command), environment, file_actions=streams)
+        _, status, usage = os.wait4(process, 0)
+        wall = time.perf_counter() - begun
+        code = os.waitstatus_to_exitcode(status)
+        if code != 0:
+            written.seek(0)
+            text = written.read().decode("utf-8", "replace").strip()
+            raise CommandFailed(f"{' '.join(command)}\nended with {code}:\n{text}")
+    unit = 1 if sys.platform == "darwin" else 1024  # the kernels disagree about ru_maxrss
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / MEGABYTE)
+
+
+def measure(figure: Figure, runs: int, environment: Mapping[str, str]) -> Measured:
+    """A figure over ``runs`` runs, after one that is not counted."""
+    counted: list[Run] = []
+    for number in range(runs + 1):
+        if figure.prepare is not None:
+            figure.prepare()
+        run = run_process(figure.command, environment)
+        sys.stderr.write(f"{figure.name} {number}/{runs}: {run.wall:.2f} s\n")
+        if number:
+            counted.append(run)
+    return Measured(figure, tuple(counted))
+
+
+def clean_environment(**settings: str) -> dict[str, str]:
+    """The environment without settings of the reader's own, with bytecode kept.
+
+    Without bytecode every process would compile all it imports; ``make setup`` leaves it
+    behind, and so does the uncounted run.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("QUANT__") and name != "PYTHONDONTWRITEBYTECODE"
+    }
+    return kept | settings
+
+
+def prices_file(given: str | None) -> Path:
+    """The file of S&P 500 prices; leaves with a message where there is none."""
+    path = Path(given) if given else PRICES
+    if path.is_file():
+        return path.resolve()
+    sys.stderr.write(
+        "error: the S&P 500 prices are not there\n"
+        "  expected: a Parquet file of symbol, date, open, high, low, close, volume\n"
+        f"  found:    nothing at {path if given else os.path.relpath(path)}\n"
+        "  fix:      --prices PATH\n"
+    )
+    raise SystemExit(3)
+
+
+def machine() -> dict[str, object]:
+    """The machine, in the words that matter for a comparison."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "memory_gigabytes": round(_memory() / 1e9, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        **{name: _version(name) for name in LIBRARIES},
+        "load_average": round(os.getloadavg()[0], 2),
+    }
+
+
+def report(measured: Sequence[Measured], *, as_json: bool) -> None:
+    """Print the machine and every figure."""
+    where = machine()
+    if as_json:
+        figures = {one.figure.name: one.document() for one in measured}
+        sys.stdout.write(json.dumps({"machine": where, "figures": figures}, indent=2) + "\n")
+        return
+    told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in where.items())
+    lines = [told, "", f"{'figure':<26}{'wall s':>24}{'cpu s':>9}{'peak MB':>10}  to reach"]
+    lines += [_line(one) for one in measured]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _line(one: Measured) -> str:
+    walls = one.values("wall")
+    spread = f"{one.median('wall'):.2f} ({min(walls):.2f} - {max(walls):.2f})"
+    limits = [
+        f"{limit:g} {unit}"
+        for limit, unit in ((one.figure.most_seconds, "s"), (one.figure.most_megabytes, "MB"))
+        if limit is not None
+    ]
+    verdict = f"{', '.join(limits)}{'' if one.within else '  NOT REACHED'}" if limits else ""
+    numbers = f"{spread:>24}{one.median('cpu'):>9.2f}{one.median('memory'):>10.0f}"
+    return f"{one.figure.name:<26}{numbers}  {verdict}".rstrip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
