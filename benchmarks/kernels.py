@@ -15,6 +15,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -71,10 +72,10 @@ def kernels(market: Market, n: int) -> dict[str, Callable[[], object]]:
     """Every kernel as a call without arguments."""
     x, y = market.close, market.volume
     calls: dict[str, Callable[[], object]] = {}
-    calls |= {name: lambda f=getattr(one, name): f(x, n) for name in WINDOWED}
+    calls |= {name: partial(getattr(one, name), x, n) for name in WINDOWED}
     calls["ts_quantile"] = lambda: one.ts_quantile(x, n, 0.8)
-    calls |= {name: lambda f=getattr(two, name): f(x, y, n) for name in PAIRS}
-    calls |= {name: lambda f=getattr(two, name): f(x, n) for name in TRENDS}
+    calls |= {name: partial(getattr(two, name), x, y, n) for name in PAIRS}
+    calls |= {name: partial(getattr(two, name), x, n) for name in TRENDS}
     return calls
 
 
@@ -82,10 +83,10 @@ def sections(market: Market) -> dict[str, Callable[[], object]]:
     """Every cross-section kernel as a call without arguments."""
     x, y, groups = market.close, market.volume, market.industry
     calls: dict[str, Callable[[], object]] = {}
-    calls |= {name: lambda f=getattr(cs, name): f(x) for name in SECTIONS}
+    calls |= {name: partial(getattr(cs, name), x) for name in SECTIONS}
     calls["cs_winsorize"] = lambda: cs.cs_winsorize(x, 0.01, 0.99)
     calls["cs_quantile"] = lambda: cs.cs_quantile(x, 5)
-    calls |= {name: lambda f=getattr(cs, name): f(x, groups) for name in GROUPED}
+    calls |= {name: partial(getattr(cs, name), x, groups) for name in GROUPED}
     calls["cs_neutralize (groups, 1 exposure)"] = lambda: cs.cs_neutralize(x, groups, [y])
     calls["cs_regress_resid (1 exposure)"] = lambda: cs.cs_regress_resid(x, [y])
     return calls
@@ -139,11 +140,8 @@ def main() -> None:
         row = [milliseconds(kernels(market, n)[name], options.repeat) for n in options.windows]
         line = f"{name:<36}" + "".join(f"{value:>9.2f}" for value in row)
         if name in POLARS and not options.no_polars:
-            choose = POLARS[name]
-            line += "   " + "".join(
-                f"{milliseconds(lambda n=n: market.table.select(choose(n)), options.repeat):>9.2f}"
-                for n in options.windows
-            )
+            asked = [partial(market.table.select, POLARS[name](n)) for n in options.windows]
+            line += "   " + "".join(f"{milliseconds(call, options.repeat):>9.2f}" for call in asked)
         print(line)
     for name, call in sections(market).items():
         print(f"{name:<36}{milliseconds(call, options.repeat):>9.2f}")

@@ -132,7 +132,7 @@ def _dotted(parts: list[str], value: str, name: str) -> Document:
     source = Source(name, key=".".join(parts))
     document = read_document(value, source)
     if document.problems:
-        return document
+        return Document(None, document.problems)
     node: Node = document.root or Scalar(None, "", source, 1)
     for part in reversed(parts):
         node = Entries({part: node}, source, 1, addressed=True)

@@ -37,7 +37,9 @@ def _divide(x: Value, y: Value, out: Room = None) -> FloatArray:
 
 
 def _power(x: Value, y: Value, out: Room = None) -> FloatArray:
-    return _without(np.power(x, y, out=out), np.equal(x, 0.0) & np.less(y, 0.0))
+    # IEEE 754 has 1 ^ NaN = 1 and NaN ^ 0 = 1; here unknown stays unknown
+    absent = _unknown(x, y) | (np.equal(x, 0.0) & np.less(y, 0.0))
+    return _without(np.power(x, y, out=out), absent)
 
 
 def _signed_power(x: Value, y: Value, out: Room = None) -> FloatArray:

@@ -14,6 +14,7 @@ from pathlib import Path
 from quant_core.backtest_engine import RunWindow, find_window, run_backtest
 from quant_core.data.universe import Universe
 from quant_core.data.warehouse import Snapshot
+from quant_core.foundation.language import Say
 from quant_core.foundation.money import micros
 from quant_core.foundation.settings import Settings
 from quant_core.foundation.timing import monotonic_seconds
@@ -23,6 +24,7 @@ from quant_core.jobs.factors import factor_panels, own_factors
 from quant_core.jobs.progress import ProgressLine
 from quant_core.jobs.run_papers import Stage, run_id, statistics_of, summary_text, write_papers
 from quant_core.performance.benchmark import EQUAL_WEIGHT, benchmark_returns, benchmark_values
+from quant_core.reports.results import refuse_unwritable
 from quant_core.strategies import strategy_sections
 from quant_core.trading.history import RunHistory
 from quant_core.trading.schedule import scheduled_executions
@@ -54,6 +56,7 @@ class Prepared:
     scheduled: BoolArray
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    say: Say
 
     def run(self, brain: Brain, label: str) -> RunHistory:
         """Trade the window with ``brain``."""
@@ -64,13 +67,16 @@ class Prepared:
     def run_with_buffer(self, cash_buffer: float) -> RunHistory:
         """The same run under another cash buffer."""
         execution = replace(self.brain.execution, cash_buffer=cash_buffer)
-        return self.run(replace(self.brain, execution=execution), f"buffer {cash_buffer:.0%}")
+        label = f"{self.say('Cash buffer')} {cash_buffer:.0%}"
+        return self.run(replace(self.brain, execution=execution), label)
 
 
 def run(request: Request) -> Outcome:
     """Run the backtest that the settings describe and write its folder."""
     started = monotonic_seconds()
     loaded = request.load(strategy_sections())
+    output = Path(loaded.settings.report.output)
+    refuse_unwritable(output)
     prepared = _prepare(loaded.settings, request)
     ready = monotonic_seconds()
     history = _with_benchmark(prepared, prepared.run(prepared.brain, request.say("Backtest")))
@@ -87,7 +93,7 @@ def run(request: Request) -> Outcome:
         language=request.language,
         seconds={"prepare": ready - started, "trade": traded - ready},
     )
-    folder = Path(loaded.settings.report.output) / run_id(stage)
+    folder = output / run_id(stage)
     statistics = statistics_of(stage)
     document = write_papers(folder, stage, statistics, wants_report=wants_report)
     text = summary_text(document, stage, statistics, request.say)
@@ -100,18 +106,11 @@ def _prepare(settings: Settings, request: Request) -> Prepared:
     brain = build_brain(settings)
     check_symbols(brain.strategy, snapshot)
     universe = build_universe(settings, snapshot)
-    notes: list[str] = [*window.notes]
-    if universe is not None and universe.unknown:
-        shown = ", ".join(universe.unknown[:10])
-        more = ", ..." if len(universe.unknown) > 10 else ""
-        notes.append(
-            f"{len(universe.unknown)} symbols of the universe are not in the dataset "
-            f"and cannot be traded: {shown}{more}"
-        )
+    notes = _notes(window, universe, request.say)
     line = ProgressLine(request.say("Factors"))
     own = own_factors(settings.factors)
     factors, done = factor_panels(snapshot, brain.strategy.factors, own, line)
-    computed = [f"factors computed now and stored: {', '.join(done.computed)}"]
+    computed = request.say("factors computed now and stored: {names}")
     panel = build_panel(snapshot, universe)
     sessions = snapshot.axes.sessions[window.first : window.last + 1]
     return Prepared(
@@ -122,9 +121,25 @@ def _prepare(settings: Settings, request: Request) -> Prepared:
         market=Market(panel, factors, delisting_rows(snapshot)),
         window=window,
         scheduled=scheduled_executions(sessions, settings.rebalance),
-        notes=tuple(notes),
-        warnings=(*notes, *(computed if done.computed else [])),
+        notes=notes,
+        warnings=(*notes, computed.format(names=", ".join(done.computed)))
+        if done.computed
+        else notes,
+        say=request.say,
     )
+
+
+def _notes(window: RunWindow, universe: Universe | None, say: Say) -> tuple[str, ...]:
+    """What had to be said about the window and the universe."""
+    notes = [say(note) for note in window.notes]
+    if universe is not None and universe.unknown:
+        text = say(
+            "{count} symbols of the universe are not in the dataset and cannot be traded: {names}"
+        )
+        shown = ", ".join(universe.unknown[:10])
+        more = ", ..." if len(universe.unknown) > 10 else ""
+        notes.append(text.format(count=len(universe.unknown), names=shown + more))
+    return tuple(notes)
 
 
 def _other_buffers(prepared: Prepared, history: RunHistory) -> list[tuple[float, RunHistory]]:

@@ -24,13 +24,17 @@ def interruptible(main: Callable[[], int]) -> int:
         return INTERRUPTED
 
 
-def ensure_environment() -> None:
-    """Restart under ``.venv`` if this Python lacks the libraries; else say how to set up."""
+def ensure_environment(module: str = "") -> None:
+    """Restart under ``.venv`` if this Python lacks the libraries; else say how to set up.
+
+    ``module`` is what ``python -m`` was given; empty for a script.
+    """
     if importlib.util.find_spec("polars") and importlib.util.find_spec("pydantic"):
         return
     own = PROJECT / ".venv" / "bin" / "python"
     if own.exists() and Path(sys.prefix).resolve() != (PROJECT / ".venv").resolve():
-        os.execv(own, [str(own), *sys.argv])
+        started = ["-m", module, *sys.argv[1:]] if module else sys.argv
+        os.execv(own, [str(own), *started])
     sys.stderr.write(
         "error: the libraries of Quant Core are not installed\n"
         "  fix:      run `make setup` in the project folder, then start this again\n"

@@ -10,7 +10,7 @@ REDRAW_SECONDS = 0.1
 
 
 class ProgressLine:
-    """Draws ``label  42 %  00:03 left`` on standard error; silent where that is no terminal.
+    """Draws ``label  42 %  ETA 00:03`` on standard error; silent where that is no terminal.
 
     Call it with (done, total); the line is cleared when done reaches total.
     """
@@ -33,6 +33,6 @@ class ProgressLine:
             left = (now - self._start) / max(done, 1) * (total - done)
             minutes, seconds = divmod(int(left), 60)
             share = 100 * done // total
-            text = f"\r\x1b[K{self._label}  {share} %  {minutes:02d}:{seconds:02d} left"
+            text = f"\r\x1b[K{self._label}  {share} %  ETA {minutes:02d}:{seconds:02d}"
             sys.stderr.write(text)
         sys.stderr.flush()

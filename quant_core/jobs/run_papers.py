@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +20,7 @@ import numpy as np
 from quant_core.data.universe import Universe
 from quant_core.data.warehouse import Snapshot
 from quant_core.foundation.files import text_hash
-from quant_core.foundation.language import Language, Say
+from quant_core.foundation.language import Language, Say, translator
 from quant_core.foundation.settings import LoadedSettings, result_key
 from quant_core.foundation.timing import monotonic_seconds, utc_now
 from quant_core.foundation.types import FloatArray
@@ -35,6 +36,8 @@ from quant_core.trading.history import RunHistory
 from quant_core.trading.orders import OrderStatus
 
 PERIODS_PER_YEAR = 252
+LONGEST_NAME = 60
+"""Characters of a strategy's name in a run id."""
 LIBRARIES = ("numpy", "polars", "numba", "duckdb", "pydantic", "exchange-calendars")
 SUMMARY_METRICS = (
     "total_return",
@@ -65,12 +68,16 @@ class Stage:
 
 
 def run_id(stage: Stage) -> str:
-    """Strategy name, span, and the hash of everything that makes the result."""
+    """Strategy name, span, and the hash of everything that makes the result.
+
+    Of the name only what any file system takes stays: letters, digits, ``_``, ``-``, ``.``.
+    """
     settings = stage.loaded.settings
     sessions = stage.history.sessions
     digest = text_hash([result_key(settings), stage.snapshot.version])[:12]
     first, last = (str(day).replace("-", "") for day in (sessions[0], sessions[-1]))
-    return f"{settings.strategy.name}-{first}-{last}-{digest}"
+    name = re.sub(r"[^\w.-]+", "_", settings.strategy.name).lstrip(".")[:LONGEST_NAME]
+    return f"{name}-{first}-{last}-{digest}"
 
 
 def statistics_of(stage: Stage) -> RunStatistics:
@@ -221,7 +228,7 @@ def _report(stage: Stage, statistics: RunStatistics, identity: str) -> str:
     from quant_core.reports.report import ReportInput, render_report
 
     settings, facts = stage.loaded.settings, stage.snapshot.facts
-    history = stage.history
+    history, say = stage.history, translator(stage.language)
     _, costs = _traded_and_costs(history)
     shown = [
         ("Run", identity),

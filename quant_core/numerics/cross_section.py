@@ -50,7 +50,7 @@ def cs_rank(x: FloatMatrix) -> FloatMatrix:
     """
 
     def compute(block: FloatMatrix, result: FloatMatrix, _: slice) -> None:
-        rank_rows(block, np.argsort(block, axis=1), result)
+        rank_rows(block, _order(block), result)
 
     return _by_rows(compute, x)
 
@@ -208,7 +208,7 @@ def group_rank(x: FloatMatrix, groups: IntArray) -> FloatMatrix:
     codes = _codes(groups, x)
 
     def compute(block: FloatMatrix, result: FloatMatrix, rows: slice) -> None:
-        group_rank_rows(block, np.argsort(block, axis=1), np.array(codes[rows]), result)
+        group_rank_rows(block, _order(block), np.array(codes[rows]), result)
 
     return _by_rows(compute, x)
 
@@ -256,6 +256,14 @@ def _by_rows(
     result = np.empty_like(matrix)
     over_rows(lambda rows: compute(known(matrix[rows]), result[rows], rows), matrix.shape)
     return result
+
+
+def _order(block: FloatMatrix) -> IntArray:
+    """Places of the values of every row in ascending order, NaN last.
+
+    NaN is sorted as infinity: NumPy's vectorised sorting does not take NaN.
+    """
+    return np.argsort(np.where(np.isnan(block), np.inf, block), axis=1)
 
 
 def _centered(x: FloatMatrix, statistic: int) -> FloatMatrix:

@@ -7,6 +7,7 @@ renamed at the end, so that an interrupted run leaves the earlier result as it w
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
+from quant_core.foundation.errors import UsageError
 from quant_core.foundation.files import sync
 from quant_core.performance.metric import MetricValue, RunStatistics
 from quant_core.reports.tables import (
@@ -49,6 +51,26 @@ def write_run(folder: Path, history: RunHistory, papers: RunPapers) -> None:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuse a folder of results that could not be written, before a run is computed.
+
+    Raises
+    ------
+    UsageError
+        If it, or the nearest folder above it that exists, is a file or not writable.
+    """
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return
+    raise UsageError(
+        "the folder of the results cannot be written",
+        expected="a folder that can be written, or made",
+        found=f"no permission to write in {nearest}" if nearest.is_dir() else f"a file: {nearest}",
+        where=str(folder),
+        fix="choose another folder with --output",
+    )
 
 
 def metrics_document(statistics: RunStatistics) -> dict[str, dict[str, MetricValue]]:

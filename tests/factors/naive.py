@@ -87,7 +87,7 @@ def _divide(x: float, y: float) -> float:
 
 
 def _power(x: float, y: float) -> float:
-    if x == 0 and y < 0:
+    if math.isnan(x) or math.isnan(y) or (x == 0 and y < 0):
         return math.nan
     return float(np.float64(x) ** np.float64(y))
 

@@ -85,7 +85,7 @@ def _row(path: KeyPath, key: KnownKey, defaults: Node) -> str:
 def _default(path: KeyPath, defaults: Node) -> str:
     node = find(defaults, path)
     if node is None:
-        return "–"  # a dash: nothing stands there
+        return ""
     written = _written(node)
     return f"`{written}`"
 

@@ -288,7 +288,9 @@ def _reading(path: Path) -> Generator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise SourceUnreachable("no such file", found=str(path), fix="check --path") from error
+        raise SourceUnreachable(
+            "no such file", found=str(path), fix="check --path, or data.universe for a universe"
+        ) from error
     except tuple(REFUSED_BY_CAUSE) as error:
         raise _refusal(error, path) from error
     except OSError as error:
