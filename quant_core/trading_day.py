@@ -91,15 +91,15 @@ class Market:
     def close_micros(self, row: int, symbol: str) -> int:
         """Close in micros, 0 when there is no valid one."""
         column = self._columns.get(symbol)
-        return 0 if column is None else int(self._close_micros[row, column])
+        return 0 if column is None else self._close_micros.item(row, column)
 
     def close_quote(self, row: int, symbol: str) -> CloseQuote:
         """The last valid close up to ``row`` and whether the name may be bought."""
         column = self._columns.get(symbol)
         if column is None:
             return CloseQuote(0, valid=False, in_universe=False)
-        member = bool(self.panel.member[row, column])
-        close = int(self._close_micros[row, column])
+        member = self.panel.member.item(row, column)
+        close = self._close_micros.item(row, column)
         if close > 0:
             return CloseQuote(close, valid=True, in_universe=member)
         known = np.flatnonzero(self._close_micros[:row, column])
@@ -111,8 +111,8 @@ class Market:
         column = self._columns.get(symbol)
         if column is None:
             return OpenQuote(math.nan, math.nan)
-        opened = float(self.panel.open[row, column])
-        return OpenQuote(opened, float(self.panel.volume[row, column]))
+        opened = self.panel.open.item(row, column)
+        return OpenQuote(opened, self.panel.volume.item(row, column))
 
     def delisted_after(self, row: int) -> list[str]:
         """Names whose last session with a price is ``row``."""

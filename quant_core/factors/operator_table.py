@@ -33,21 +33,16 @@ KNOWN_NAMES = "NaN names stay NaN and do not enter the session's statistics"
 KNOWN_GROUPS = "NaN names, and names without a group, give NaN and do not enter the statistics"
 
 
-def _expression(name: str) -> Parameter:
-    return Parameter(name, Kind.EXPRESSION)
-
-
 def _window(smallest: int) -> Parameter:
     return Parameter("n", Kind.WINDOW, smallest, LARGEST_WINDOW, whole=True)
 
 
-X, Y, CONDITION = _expression("x"), _expression("y"), _expression("condition")
+X, Y, CONDITION = (Parameter(name, Kind.EXPRESSION) for name in ("x", "y", "condition"))
 GROUP = Parameter("group", Kind.GROUP)
 N0, N1, N2, N3, N4 = (_window(smallest) for smallest in range(5))
 FRACTION = Parameter("q", Kind.NUMBER, 0.0, 1.0)
 LOWER, UPPER = Parameter("lower", Kind.NUMBER), Parameter("upper", Kind.NUMBER)
-LOWER_LEVEL = Parameter("lower", Kind.NUMBER, 0.0, 1.0)
-UPPER_LEVEL = Parameter("upper", Kind.NUMBER, 0.0, 1.0)
+LOWER_LEVEL, UPPER_LEVEL = (Parameter(p.name, Kind.NUMBER, 0.0, 1.0) for p in (LOWER, UPPER))
 TOTAL = Parameter("a", Kind.NUMBER, 0.0, default=1.0)
 BINS = Parameter("bins", Kind.NUMBER, 2, 1_000, whole=True)
 EXPOSURES = Parameter("exposure", Kind.EXPRESSIONS, at_least=0)
@@ -321,7 +316,7 @@ TIME_SERIES = (
         (X, N1),
         UnitRule.RATIO,
         4.0,
-        "deepest fall from a running peak of the window, as a fraction of the peak, <= 0",
+        "deepest fall from a running peak, as a fraction of it, <= 0; x <= 0 counts as unknown",
     ),
     _series("ts_zscore", (X, N2), UnitRule.RATIO, 2.5, "(x - mean) / standard deviation, ddof 1"),
 )

@@ -91,9 +91,8 @@ class Operator:
     missing
         NaN policy in words.
     kernel, twin
-        Names of the computation and of its readable twin: functions of
-        ``quant_core.numerics``, or for element operators rows of
-        ``quant_core.factors.elementwise``, where the NumPy text is the readable version.
+        Names of the computation and of its readable twin (``quant_core.numerics.reference_*``).
+        An element operator's function in ``quant_core.factors.elementwise`` is both.
     cost
         Rough price in passes over the panel (one pass = read and write every cell once).
     documentation

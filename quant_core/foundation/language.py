@@ -1,11 +1,13 @@
 """Two languages for everything a person reads: English texts are the keys.
 
-``translator("zh")("Report")`` gives the Chinese; a text without a translation stays as
-it is, and a test of the house lists those.
+``translator("zh")("Report")`` gives the Chinese. A text with numbers is looked up with
+``#`` in the place of each, and the Chinese takes them in their order; a text without a
+translation stays as it is.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
@@ -16,6 +18,8 @@ Say: TypeAlias = Callable[[str], str]
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
 
 def translator(language: Language) -> Say:
     """A function from an English text to the text in ``language``.
@@ -24,7 +28,20 @@ def translator(language: Language) -> Say:
     --------
     >>> translator("zh")("Report"), translator("en")("Report")
     ('报告', 'Report')
+    >>> translator("zh")("5 % quantile of daily returns")
+    '日收益率的 5 % 分位数'
     """
-    if language == "zh":
-        return lambda text: CHINESE.get(text, text)
-    return lambda text: text
+    return _chinese if language == "zh" else _english
+
+
+def _english(text: str) -> str:
+    return text
+
+
+def _chinese(text: str) -> str:
+    known = CHINESE.get(text)
+    if known is not None:
+        return known
+    numbers = iter(_NUMBER.findall(text))
+    pattern = CHINESE.get(_NUMBER.sub("#", text))
+    return text if pattern is None else re.sub("#", lambda _: next(numbers), pattern)

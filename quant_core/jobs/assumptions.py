@@ -6,7 +6,8 @@ import numpy as np
 
 from quant_core.data.schema import DatasetFacts
 from quant_core.data.universe import Universe
-from quant_core.foundation.settings import Settings
+from quant_core.foundation.language import Say
+from quant_core.foundation.settings import CommissionSettings, Settings
 from quant_core.trading.history import RunHistory
 
 PRICE_BASIS_NOTES = {
@@ -22,40 +23,59 @@ PRICE_BASIS_NOTES = {
 }
 
 
-def assumptions(settings: Settings, facts: DatasetFacts) -> list[str]:
+def assumptions(settings: Settings, facts: DatasetFacts, say: Say) -> list[str]:
     """How signals, fills and costs were assumed."""
     execution = settings.execution
-    commission = execution.commission
     cap = execution.participation_cap
-    fee = f"{commission.rate * 1e4:g} bps" if commission.model == "bps" else commission.model
+    costs = say(
+        "Slippage {slippage} bps of the open against the trader; commission {fee}; lots of {lot}."
+    )
+    buffer = say(
+        "Cash buffer {buffer} at sizing; cash never below zero, buys are truncated to what "
+        "cash pays for."
+    )
+    volume = say("No limit on volume: every order is assumed to fill at the open.")
+    if cap is not None:
+        volume = say("A fill takes at most {cap} of the session's volume; the rest expires.")
+        volume = volume.format(cap=f"{cap:.1%}")
     return [
-        "Signal price: close of T-1. Execution price: open of T. Day orders only.",
-        f"Slippage {execution.slippage * 1e4:g} bps of the open against the trader; "
-        f"commission {fee}; lots of {execution.lot}.",
-        f"Cash buffer {execution.cash_buffer:.1%} at sizing; cash never below zero, "
-        "buys are truncated to what cash pays for.",
-        "No limit on volume: every order is assumed to fill at the open."
-        if cap is None
-        else f"A fill takes at most {cap:.1%} of the session's volume; the rest expires.",
-        "No taxes, no interest on cash, no market impact beyond the slippage.",
-        f"Money in {facts.currency}, exact to 0.000001.",
+        say("Signal price: close of T-1. Execution price: open of T. Day orders only."),
+        costs.format(
+            slippage=f"{execution.slippage * 1e4:g}",
+            fee=_fee(execution.commission, say),
+            lot=execution.lot,
+        ),
+        buffer.format(buffer=f"{execution.cash_buffer:.1%}"),
+        volume,
+        say("No taxes, no interest on cash, no market impact beyond the slippage."),
+        say("Money in {currency}, exact to 0.000001.").format(currency=facts.currency),
     ]
 
 
+def _fee(commission: CommissionSettings, say: Say) -> str:
+    if commission.model != "bps":
+        return say(commission.model)
+    least = f", {say('at least')} {commission.minimum:g}" if commission.minimum else ""
+    return f"{commission.rate * 1e4:g} bps{least}"
+
+
 def known_biases(
-    facts: DatasetFacts, universe: Universe | None, history: RunHistory, notes: tuple[str, ...]
+    facts: DatasetFacts, universe: Universe | None, history: RunHistory, say: Say
 ) -> list[str]:
     """What a reader must hold against the numbers."""
     told: list[str] = []
     if facts.synthetic:
-        told.append("SYNTHETIC DATA: this market was made by a generator. No number is real.")
-    told.append(PRICE_BASIS_NOTES[facts.price_basis])
+        told.append(say("SYNTHETIC DATA: this market was made by a generator. No number is real."))
+    told.append(say(PRICE_BASIS_NOTES[facts.price_basis]))
     if universe is None and not facts.synthetic:
         told.append(
-            "The universe is the whole dataset. If it holds today's members of an index, the "
-            "result is biased by survival; give a point-in-time universe to remove that."
+            say(
+                "The universe is the whole dataset. If it holds today's members of an index, "
+                "the result is biased by survival; give a point-in-time universe to remove that."
+            )
         )
     stale = int(np.count_nonzero(history.positions.stale))
     if stale:
-        told.append(f"{stale:,} position-days were valued at an earlier close (stale).")
-    return [*told, *notes]
+        sentence = say("{count} position-days were valued at an earlier close (stale).")
+        told.append(sentence.format(count=f"{stale:,}"))
+    return told

@@ -18,9 +18,11 @@ from quant_core.data.factor_store import FactorStore
 from quant_core.data.warehouse import Snapshot
 from quant_core.factors.explain import explain
 from quant_core.factors.factor import Factor
-from quant_core.factors.library import LIBRARIES, catalogue, resolve
+from quant_core.factors.fields import GROUP_FIELDS, NUMBER_FIELDS
+from quant_core.factors.library import BARE_EXPRESSION, LIBRARIES, catalogue, resolve
 from quant_core.factors.plan import look_back, required_fields, required_groups
-from quant_core.foundation.errors import UsageError
+from quant_core.foundation.errors import ExpressionError, UsageError
+from quant_core.foundation.language import Say
 from quant_core.foundation.settings import Settings
 from quant_core.foundation.timing import monotonic_seconds
 from quant_core.foundation.types import FloatMatrix
@@ -39,18 +41,22 @@ def run(request: Request) -> Outcome:
     settings = request.load(strategy_sections()).settings
     own = own_factors(settings.factors)
     if arguments.explain:
-        return _explain(resolve(arguments.explain, own))
+        factor = resolve(arguments.explain, own)
+        if factor.text.isidentifier():
+            _refuse_unknown([factor], ())
+        return _explain(factor)
     asked = _wanted(arguments.factor, arguments.library, own)
     if arguments.list:
-        return _list(asked or [*catalogue().values(), *own.values()])
+        return _list(asked or [*catalogue().values(), *own.values()], request.say)
     factors = asked or _default_factors(settings, own)
     snapshot = open_snapshot(settings)
+    _refuse_unknown(factors, snapshot.fields)
     begun = monotonic_seconds()
     done = ensure_stored(snapshot, factors, ProgressLine(request.say("Factors")))
     seconds = monotonic_seconds() - begun
     if arguments.output:
         _write_output(Path(arguments.output), snapshot, factors, done)
-    return _outcome(snapshot, factors, done, seconds)
+    return _outcome(snapshot, factors, done, seconds, request.say)
 
 
 def _wanted(
@@ -71,13 +77,34 @@ def _wanted(
     return list(wanted.values())
 
 
+def _refuse_unknown(factors: Sequence[Factor], fields: Sequence[str]) -> None:
+    """Refuse a text with a name that is no factor, no field of the language, none of the dataset.
+
+    A field the language knows and the dataset lacks makes a factor unavailable; any other
+    name is a slip.
+    """
+    known = {*NUMBER_FIELDS, *GROUP_FIELDS, *fields}
+    for factor in factors:
+        tree = factor.expression
+        names = [*required_fields(tree), *required_groups(tree)]
+        unknown = [name for name in names if name not in known]
+        if unknown and factor.library == BARE_EXPRESSION:
+            raise ExpressionError(
+                "unknown factor or field",
+                expected="a factor's name (--list shows them), or a field: "
+                + ", ".join(sorted(known)),
+                found=", ".join(unknown),
+                where=factor.text,
+            )
+
+
 def _default_factors(settings: Settings, own: Mapping[str, Factor]) -> list[Factor]:
     """:data:`DEFAULT_FACTORS`, and whatever the configured strategy reads."""
     names = [*DEFAULT_FACTORS, *create_strategy(settings.strategy).factors]
     return _wanted(names, [], own)
 
 
-def _list(factors: Sequence[Factor]) -> Outcome:
+def _list(factors: Sequence[Factor], say: Say) -> Outcome:
     rows: list[dict[str, object]] = []
     for factor in factors:
         tree = factor.expression
@@ -93,7 +120,7 @@ def _list(factors: Sequence[Factor]) -> Outcome:
         )
     width = max((len(f.name) for f in factors), default=0)
     lines = [f"{f.name:<{width}}  {f.library:<9} {f.text}" for f in factors]
-    return Outcome(rows, "\n".join([*lines, f"{len(factors)} factors"]))
+    return Outcome(rows, "\n".join([*lines, say("{count} factors").format(count=len(factors))]))
 
 
 def _explain(factor: Factor) -> Outcome:
@@ -114,7 +141,7 @@ def _explain(factor: Factor) -> Outcome:
 
 
 def _outcome(
-    snapshot: Snapshot, factors: Sequence[Factor], done: Computation, seconds: float
+    snapshot: Snapshot, factors: Sequence[Factor], done: Computation, seconds: float, say: Say
 ) -> Outcome:
     stored = {entry.key.name: entry for entry in FactorStore(snapshot).stored()}
     how = {
@@ -147,19 +174,20 @@ def _outcome(
         "seconds": round(seconds, 3),
         "factors": described,
     }
-    told = ", ".join(f"{number} {word}" for word, number in counts.items())
-    warnings = _unavailable(done.unavailable)
-    text = f"{snapshot.dataset} {snapshot.version[:16]}: {told} in {seconds:.2f} s"
+    told = ", ".join(f"{number} {say(word)}" for word, number in counts.items())
+    warnings = _unavailable(done.unavailable, say)
+    text = f"{snapshot.dataset} {snapshot.version[:16]}: {told} ({seconds:.2f} s)"
     return Outcome(document, text, warnings)
 
 
-def _unavailable(missing: Mapping[str, str]) -> list[str]:
+def _unavailable(missing: Mapping[str, str], say: Say) -> list[str]:
     """One line a missing field, with the factors that need it."""
     by_field: dict[str, list[str]] = {}
     for name, field in missing.items():
         by_field.setdefault(field, []).append(name)
+    sentence = say("the dataset has no field {field!r}: unavailable are {names}")
     return [
-        f"the dataset has no field {field!r}: unavailable are {', '.join(names)}"
+        sentence.format(field=field, names=", ".join(names))
         for field, names in sorted(by_field.items())
     ]
 
@@ -173,7 +201,7 @@ def _write_output(
     bare = 0
     for factor in factors:
         name = factor.name
-        if factor.library == "expression":
+        if factor.library == BARE_EXPRESSION:
             bare += 1
             name = f"f{bare}"
         values = store.get(key_of(factor))

@@ -31,7 +31,7 @@ from quant_core.performance.metric import RunStatistics
 from quant_core.performance.statistics import summarise
 from quant_core.reports.results import RunPapers, metrics_document, write_run
 from quant_core.reports.trading_sections import BufferRun
-from quant_core.reports.words import metric_label, metric_text
+from quant_core.reports.words import display_width, metric_label, metric_text, padded
 from quant_core.trading.history import RunHistory
 from quant_core.trading.orders import OrderStatus
 
@@ -145,8 +145,7 @@ def summary_text(
     history = stage.history
     synthetic = f"  [{say('SYNTHETIC DATA')}]" if stage.snapshot.facts.synthetic else ""
     rows = [(say("Dataset"), f"{stage.snapshot.dataset}{synthetic}", "")]
-    span = f"{history.sessions[0]} … {history.sessions[-1]} ({len(history.sessions)})"
-    rows.append((say("Sessions"), span, ""))
+    rows.append((say("Sessions"), _span(history), ""))
     final = f"{history.equity_micros[-1] / 1e6:,.2f} {stage.snapshot.facts.currency}"
     rows.append((say("Final equity"), final, ""))
     for name in SUMMARY_METRICS:
@@ -157,15 +156,20 @@ def summary_text(
             rows.append((metric_label(name, say), own, other))
     counts = _counts(history)
     rows.append((say("Orders"), ", ".join(f"{v:,} {say(k)}" for k, v in counts.items()), ""))
-    width = max(len(row[0]) for row in rows) + 2
+    width = max(display_width(row[0]) for row in rows) + 2
     lines = [f"{say('Backtest')}  {document['run_id']}"]
     for name, own, other in rows:
         market = f"   {say('benchmark')} {other}" if other else ""
-        lines.append(f"  {name:<{width}}{own}{market}")
+        lines.append(f"  {padded(name, width)}{own}{market}")
     lines.append(f"{say('Results')}: {document['path']}")
     if document["report"] is not None:
         lines.append(f"{say('Report')}:  {document['report']}")
     return "\n".join(lines)
+
+
+def _span(history: RunHistory) -> str:
+    """First and last session, and how many."""
+    return f"{history.sessions[0]} … {history.sessions[-1]} ({len(history.sessions):,})"
 
 
 def _counts(history: RunHistory) -> dict[str, int]:
@@ -231,16 +235,16 @@ def _report(stage: Stage, statistics: RunStatistics, identity: str) -> str:
     history, say = stage.history, translator(stage.language)
     _, costs = _traded_and_costs(history)
     shown = [
-        ("Run", identity),
-        ("Dataset", f"{stage.snapshot.dataset}, version {stage.snapshot.version[:16]}"),
-        ("Origin", "; ".join(facts.origin)),
-        ("Price basis", facts.price_basis),
-        ("Calendar", facts.calendar),
-        ("Sessions", f"{history.sessions[0]} to {history.sessions[-1]}, {len(history.sessions)}"),
-        ("Configuration hash", text_hash([result_key(settings)])[:16]),
-        ("Code hash", code_hash()[:16]),
-        ("Strategy", f"{settings.strategy.name} ({settings.strategy.type})"),
-        ("Benchmark", settings.data.benchmark or "equal weight of the universe"),
+        (say("Run"), identity),
+        (say("Dataset"), f"{stage.snapshot.dataset} · {stage.snapshot.version[:16]}"),
+        (say("Origin"), "; ".join(facts.origin)),
+        (say("Price basis"), say(facts.price_basis)),
+        (say("Calendar"), facts.calendar),
+        (say("Sessions"), _span(history)),
+        (say("Configuration hash"), text_hash([result_key(settings)])[:16]),
+        (say("Code hash"), code_hash()[:16]),
+        (say("Strategy"), f"{settings.strategy.name} ({settings.strategy.type})"),
+        (say("Benchmark"), settings.data.benchmark or say("equal weight of the universe")),
     ]
     given = ReportInput(
         title=f"{settings.strategy.name} · {stage.snapshot.dataset}",
@@ -248,8 +252,8 @@ def _report(stage: Stage, statistics: RunStatistics, identity: str) -> str:
         statistics=statistics,
         costs=costs,
         facts=shown,
-        assumptions=assumptions(settings, facts),
-        biases=known_biases(facts, stage.universe, history, stage.notes),
+        assumptions=assumptions(settings, facts, say),
+        biases=[*known_biases(facts, stage.universe, history, say), *stage.notes],
         buffers=[_buffer_run(cash_buffer, run) for cash_buffer, run in stage.buffers],
         language=stage.language,
     )

@@ -226,7 +226,7 @@ def _metrics_section(given: ReportInput, say: Say) -> Section:
             metric_text(statistics.get(f"benchmark_{metric.name}"))
             if f"benchmark_{metric.name}" in statistics
             else "",
-            metric.convention,
+            say(metric.convention),
         ]
         for metric in statistics
         if not metric.name.startswith("benchmark_")

@@ -109,7 +109,7 @@ def cost_section(
 ) -> Section:
     """Gross against net, what trading cost, and the cost at which it would not pay."""
     shown = [statistics.get(name) for name in COST_METRICS if name in statistics]
-    items = [(metric_label(m.name, say), metric_text(m), m.convention) for m in shown]
+    items = [(metric_label(m.name, say), metric_text(m), say(m.convention)) for m in shown]
     rows = {day: i for i, day in enumerate(history.sessions.tolist())}
     commission = np.zeros(len(rows))
     slippage = np.zeros(len(rows))

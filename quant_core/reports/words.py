@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 
 from quant_core.foundation.language import Say
 from quant_core.performance.metric import Metric
@@ -27,6 +28,22 @@ def percent(value: float, decimals: int = 2) -> str:
 def amount(value: float, decimals: int = 0) -> str:
     """Currency units with thousands separators."""
     return f"{value:,.{decimals}f}" if math.isfinite(value) else MISSING
+
+
+def display_width(text: str) -> int:
+    """Columns a text takes on a terminal: a Chinese character takes two.
+
+    Examples
+    --------
+    >>> display_width("Sharpe"), display_width("夏普")
+    (6, 4)
+    """
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def padded(text: str, width: int) -> str:
+    """The text with blanks behind it, ``width`` columns wide."""
+    return text + " " * (width - display_width(text))
 
 
 def metric_label(name: str, say: Say) -> str:
