@@ -95,7 +95,7 @@ class Stages:
         self._prepare_sp500()
         return Figure(
             "backtest",
-            "S&P 500, 986 sessions, two factors, 50 names, every 5 sessions, from stored "
+            "S&P 500, 988 sessions, two factors, 50 names, every 5 sessions, from stored "
             "factors, without the HTML report",
             _python(*RUN, *self._at(self._root / "sp500"), "--no-report"),
             most_seconds=1.2,

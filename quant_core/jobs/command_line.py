@@ -205,7 +205,7 @@ def _in_language(error: QuantError, say: Say) -> str:
 
 def _language(argv: Sequence[str]) -> Language:
     """The language is needed before the parser exists, because the help is in it too."""
-    for before, value in zip([*argv], [*argv[1:], ""], strict=True):
+    for before, value in zip(argv, [*argv[1:], ""], strict=False):
         asked = before.removeprefix("--lang=") if before.startswith("--lang=") else None
         if before == "--lang":
             asked = value

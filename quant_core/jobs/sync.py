@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from quant_core.data import ingest
@@ -11,42 +12,74 @@ from quant_core.data.sources.demo import DemoOptions, DemoSource
 from quant_core.data.sources.files import FileSource
 from quant_core.data.sources.port import PriceSource
 from quant_core.data.warehouse import Warehouse
-from quant_core.foundation.errors import UsageError
+from quant_core.foundation.errors import DataRefused, UsageError
+from quant_core.foundation.language import Say
 from quant_core.foundation.settings import Settings
 from quant_core.jobs.command_line import Outcome, Request
 from quant_core.jobs.sync_command import PRICE_BASES
+from quant_core.reports.words import padded
 from quant_core.strategies import strategy_sections
 
 DEMO_BASIS: PriceBasis = "raw"
 FILE_BASIS: PriceBasis = "split_adjusted"
+FILE_FLAGS = ("path", "column", "scale", "symbol")
+DEMO_FLAGS = ("stocks", "etfs", "sessions", "seed")
+
+_COLUMN_GAP = re.compile(r"( {2,})")
 
 
 def run(request: Request) -> Outcome:
     """Check or ingest what the source has."""
     settings = request.load(strategy_sections()).settings
-    arguments = request.arguments
+    arguments, say = request.arguments, request.say
     warehouse = Warehouse(Path(settings.data.root))
     stored = warehouse.newest(settings.data.dataset) if arguments.if_empty else None
     if stored is not None:
-        text = f"{request.say('dataset exists already')}: {stored.dataset} {stored.version[:16]}"
+        text = f"{say('dataset exists already')}: {stored.dataset} {stored.version[:16]}"
         document = {"dataset": stored.dataset, "version": stored.version, "published": False}
         return Outcome(document, text)
+    _refuse_foreign_flags(arguments)
     source = _source(arguments, settings)
     facts = _facts(arguments, settings)
-    warnings = _warnings(arguments)
+    warnings = _warnings(arguments, say)
     if arguments.check:
         report = ingest.check(source, facts)
-        code = 4 if report.refusals else 0
-        return Outcome(report.as_dict(), report.as_text(), warnings, code)
+        code = DataRefused.exit_code if report.refusals else 0
+        return Outcome(report.as_dict(), _in_language(report.as_text(), say), warnings, code)
     done = ingest.ingest(source, warehouse, facts, replace_all=arguments.replace)
-    return Outcome(done.as_dict(), done.as_text(), warnings)
+    return Outcome(done.as_dict(), _in_language(done.as_text(), say), warnings)
+
+
+def _in_language(account: str, say: Say) -> str:
+    """The account of the gate with its labels and closing lines in the reader's language.
+
+    A label stands at the beginning of its line, in a column of its own.
+    """
+    lines: list[str] = []
+    for line in account.split("\n"):
+        label, blanks, rest = (*_COLUMN_GAP.split(line, maxsplit=1), "", "")[:3]
+        whole = say(line)
+        column = len(label) + len(blanks)
+        lines.append(whole if whole != line else padded(say(label), column) + rest)
+    return "\n".join(lines)
+
+
+def _refuse_foreign_flags(arguments: argparse.Namespace) -> None:
+    """A flag of the other source would be ignored in silence."""
+    foreign = FILE_FLAGS if arguments.source == "demo" else DEMO_FLAGS
+    given = [f"--{flag}" for flag in foreign if getattr(arguments, flag) not in (None, [])]
+    if given:
+        raise UsageError(
+            f"the source {arguments.source} has no use for {', '.join(given)}",
+            fix="leave them out, or choose the other --source",
+        )
 
 
 def _source(arguments: argparse.Namespace, settings: Settings) -> PriceSource:
     if arguments.source == "demo":
         given = {
             name: getattr(arguments, name)
-            for name in ("stocks", "etfs", "sessions", "seed")
+            for name in DEMO_FLAGS
             if getattr(arguments, name) is not None
         }
         return DemoSource(DemoOptions(calendar=settings.data.calendar, **given))
@@ -84,12 +117,12 @@ def _facts(arguments: argparse.Namespace, settings: Settings) -> DatasetFacts:
     )
 
 
-def _warnings(arguments: argparse.Namespace) -> tuple[str, ...]:
+def _warnings(arguments: argparse.Namespace, say: Say) -> tuple[str, ...]:
     if arguments.source == "demo":
-        return ("the demo market is synthetic: no number computed from it is real",)
+        return (say("the demo market is synthetic: no number computed from it is real"),)
     if arguments.price_basis is None:
-        others = ", ".join(PRICE_BASES)
-        return (f"price basis not stated: {FILE_BASIS} assumed (--price-basis {others})",)
+        text = say("price basis not stated: {basis} assumed (--price-basis {others})")
+        return (text.format(basis=FILE_BASIS, others=", ".join(PRICE_BASES)),)
     return ()
 
 

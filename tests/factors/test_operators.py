@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from quant_core.factors.dialects import OVERLOADED, QLIB_REWRITTEN, REFUSED, REWRITTEN
 from quant_core.factors.elementwise import ELEMENT_FUNCTIONS
+from quant_core.factors.kernels import kernel_of
 from quant_core.factors.operator_table import OPERATORS
 from quant_core.factors.operators import (
     Family,
@@ -24,10 +25,16 @@ from quant_core.factors.operators import (
 )
 from quant_core.factors.reference import render_operator_reference
 from quant_core.foundation.errors import ExpressionError, InvariantBroken
+from quant_core.numerics import (
+    reference_cross_section,
+    reference_regression,
+    reference_rolling,
+)
 from tests.factors import naive
 
 ROWS = list(OPERATORS.values())
 ELEMENT_ROWS = [row for row in ROWS if row.family is Family.ELEMENT]
+KERNEL_ROWS = [row for row in ROWS if row.family is not Family.ELEMENT]
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "operators.md"
 
 EXPECTED_NAMES = """
@@ -79,6 +86,12 @@ class TestExamples:
 
     def test_element_rows_and_element_functions_match(self):
         assert {entry.kernel for entry in ELEMENT_ROWS} == set(ELEMENT_FUNCTIONS)
+
+    @pytest.mark.parametrize("entry", KERNEL_ROWS, ids=lambda entry: entry.name)
+    def test_kernels_and_their_readable_twins_exist(self, entry):
+        twins = (reference_rolling, reference_regression, reference_cross_section)
+        assert callable(kernel_of(entry.kernel))
+        assert any(callable(getattr(module, entry.twin, None)) for module in twins)
 
     def test_signatures(self):
         shown = {entry.name: entry.signature for entry in ROWS}
@@ -148,6 +161,10 @@ class TestReference:
 
 
 class TestRefusals:
+    def test_a_kernel_that_does_not_exist(self):
+        with pytest.raises(InvariantBroken, match="kernel does not exist"):
+            kernel_of("ts_nothing")
+
     def test_a_name_given_twice(self):
         with pytest.raises(InvariantBroken, match="'ln' is given twice"):
             OperatorTable([row("log", "ln"), row("ln")])
