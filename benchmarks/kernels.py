@@ -2,9 +2,9 @@
 
 ::
 
-    python benchmarks/kernels.py                                  S&P 500 size, window 20
-    python benchmarks/kernels.py --sessions 2520 --symbols 3000   a large market
-    python benchmarks/kernels.py --windows 5 20 60 252 --threads 1
+    python -m benchmarks.kernels                                  S&P 500 size, window 20
+    python -m benchmarks.kernels --sessions 2520 --symbols 3000   a large market
+    python -m benchmarks.kernels --windows 5 20 60 252 --threads 1
 
 Milliseconds in process, kernels compiled, medians over --repeat runs. Polars gets the same wide
 table and computes all columns in one select.

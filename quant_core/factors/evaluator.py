@@ -25,8 +25,8 @@ from quant_core.factors.elementwise import ELEMENT_FUNCTIONS
 from quant_core.factors.expression import Call, Expression, Field, Group, Number
 from quant_core.factors.fusion import Step, fuse, readers
 from quant_core.factors.kernels import kernel_of
-from quant_core.factors.operators import Kind, Operator
-from quant_core.factors.plan import Plan, build_plan
+from quant_core.factors.operators import Kind, Parameter
+from quant_core.factors.plan import Plan, build_plan, histories
 from quant_core.factors.source import FieldSource, Part
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.types import FloatMatrix, IntArray
@@ -82,8 +82,9 @@ def evaluate_each(
     source : FieldSource
         The panel.
     rows : slice, optional
-        Consecutive sessions wanted; all by default. Only these and the look-back before
-        them are read; the values equal those of the whole computation to 1e-12 relative.
+        Consecutive sessions wanted; all by default. Every sub-expression is computed for
+        these and for the sessions before them that some factor looks back on, no others;
+        the values equal those of the whole computation.
 
     Yields
     ------
@@ -95,12 +96,8 @@ def evaluate_each(
     FieldUnavailable
         If the dataset lacks a field or a group.
     """
-    plan = build_plan(expressions)
     first, last = wanted_rows(rows, source.axes.shape[0])
-    start = max(0, first - plan.look_back)
-    part = Part(source, slice(start, last), slice(None))
-    for finished in _Run(plan, part).factors():
-        yield FactorValues(finished.place, finished.values[first - start :])
+    yield from _Run(build_plan(expressions), source, first, last).factors()
 
 
 def wanted_rows(rows: slice | None, sessions: int) -> tuple[int, int]:
@@ -118,12 +115,23 @@ def wanted_rows(rows: slice | None, sessions: int) -> tuple[int, int]:
 
 
 class _Run:
-    """One computation of a plan over one part of a panel."""
+    """One computation of a plan for the sessions from ``first`` to before ``last``.
 
-    def __init__(self, plan: Plan, part: Part) -> None:
+    The matrix of a node ends at ``last`` and begins ``history`` sessions before ``first``, as
+    many as its readers look back; a reader that needs fewer takes the newest.
+    """
+
+    def __init__(self, plan: Plan, source: FieldSource, first: int, last: int) -> None:
         self.plan = plan
-        self.part = part
-        self.shape = part.axes.shape
+        self.source = source
+        self.last = last
+        self.wanted = last - first
+        self.symbols = source.axes.shape[1]
+        self.heights = [min(history, first) + last - first for history in histories(plan)]
+        self.reads = [
+            min(history + node.own_look_back, first) + last - first
+            for history, node in zip(histories(plan), plan.nodes, strict=True)
+        ]
         self.steps = fuse(plan)
         self.remaining = readers(plan, self.steps)
         self.matrices: dict[int, FloatMatrix] = {}
@@ -140,7 +148,8 @@ class _Run:
         waiting = _places_by_node(self.plan.outputs)
         for node in [node for node in waiting if node in self.constants]:
             for place in waiting.pop(node):
-                yield FactorValues(place, self.finished(self.full(self.constants[node])))
+                constant = self.newest(node, self.wanted)
+                yield FactorValues(place, self.finished(constant))
         for step in self.steps:
             self.matrices[step.root] = self.computed(step)
             for place in step.inputs:
@@ -149,7 +158,7 @@ class _Run:
                 yield from self.handed_out(step.root, waiting.pop(step.root))
 
     def handed_out(self, node: int, places: Sequence[int]) -> Iterator[FactorValues]:
-        finished = self.matrices[node]
+        finished = self.newest(node, self.wanted)
         if self.overflowed.get(node, True):
             finished = self.finished(finished)
         if isinstance(self.plan.nodes[node].tree, Field):
@@ -174,7 +183,7 @@ class _Run:
         tree = self.plan.nodes[step.root].tree
         match tree:
             case Field(name):
-                return self.finished(self.part.field(name))
+                return self.finished(self.part(step.root).field(name))
             case Call(_, _) if self.plan.nodes[step.root].is_element:
                 return self.fused(step)
             case Call(_, _):
@@ -186,41 +195,58 @@ class _Run:
         node = self.plan.nodes[place]
         row = node.operator
         assert row is not None
-        arguments = [self.argument(row, position, p) for position, p in enumerate(node.arguments)]
+        height = self.reads[place]
+        arguments = [
+            self.argument(row.parameter_at(position), argument, height)
+            for position, argument in enumerate(node.arguments)
+        ]
         fixed = len(row.parameters) - row.variadic
         variadic = [arguments[fixed:]] if row.variadic else []
         result = kernel_of(row.kernel)(*arguments[:fixed], *variadic)
-        aliased = any(result is argument for argument in arguments)
-        return result.copy() if aliased else result  # its memory will be written to again
+        if any(result is argument for argument in arguments):
+            result = result.copy()  # its memory will be written to again
+        return result[height - self.heights[place] :]
 
-    def argument(self, row: Operator, position: int, place: int) -> Value | IntArray | int:
-        parameter = row.parameter_at(position)
+    def argument(
+        self, parameter: Parameter, place: int, height: int
+    ) -> FloatMatrix | IntArray | float:
         match parameter.kind:
             case Kind.EXPRESSION | Kind.EXPRESSIONS:
-                return self.full(self.value(place))
+                return self.newest(place, height)
             case Kind.GROUP:
-                return self.classification(place)
-            case Kind.WINDOW:
-                return int(self.constants[place])
-            case Kind.NUMBER:
+                return self.classification(place, height)
+            case Kind.WINDOW | Kind.NUMBER:
                 number = self.constants[place]
                 return int(number) if parameter.whole else number
 
-    def classification(self, place: int) -> IntArray:
+    def newest(self, place: int, height: int) -> FloatMatrix:
+        """The newest rows of a node's matrix; a constant fills a matrix of its own."""
+        if place in self.constants:
+            return np.full((height, self.symbols), self.constants[place])
+        matrix = self.matrices[place]
+        return matrix[len(matrix) - height :]
+
+    def classification(self, place: int, height: int) -> IntArray:
         tree = self.plan.nodes[place].tree
         assert isinstance(tree, Group)
         if tree.name not in self.classes:
-            self.classes[tree.name] = self.part.groups(tree.name)
-        return self.classes[tree.name]
+            self.classes[tree.name] = self.part(place).groups(tree.name)
+        codes = self.classes[tree.name]
+        return codes[len(codes) - height :]
+
+    def part(self, place: int) -> Part:
+        """The rows of the source that a leaf stands for."""
+        return Part(self.source, slice(self.last - self.heights[place], self.last), slice(None))
 
     def fused(self, step: Step) -> FloatMatrix:
         """An element expression, stride by stride; each member's value lives for one stride."""
-        result = self.spare.pop() if self.spare else np.empty(self.shape)
-        nodes = self.plan.nodes
+        height, nodes = self.heights[step.root], self.plan.nodes
+        result = self.room(height)
+        inputs = {place: self.newest(place, height) for place in step.inputs}
         infinite: list[bool] = []
 
         def compute(rows: slice) -> None:
-            known: dict[int, Value] = {place: self.matrices[place][rows] for place in step.inputs}
+            known: dict[int, Value] = {place: matrix[rows] for place, matrix in inputs.items()}
             for member in step.members:
                 arguments = [self.stride_value(known, p) for p in nodes[member].arguments]
                 room = result[rows] if member == step.root else None
@@ -230,9 +256,16 @@ class _Run:
             if step.root in self.plan.outputs:  # looked at while it is in cache
                 infinite.append(bool(np.isinf(result[rows]).any()))
 
-        self.stride(compute)
+        self.stride(compute, height)
         self.overflowed[step.root] = any(infinite)
         return result
+
+    def room(self, height: int) -> FloatMatrix:
+        """A matrix to write into, used memory first."""
+        for place, matrix in enumerate(self.spare):
+            if len(matrix) == height:
+                return self.spare.pop(place)
+        return np.empty((height, self.symbols))
 
     def stride_value(self, known: Mapping[int, Value], place: int) -> Value:
         return known[place] if place in known else self.constants[place]
@@ -240,16 +273,12 @@ class _Run:
     def finished(self, matrix: FloatMatrix) -> FloatMatrix:
         """The matrix itself, or a copy with NaN for infinities if it has any."""
         infinite: list[bool] = []
-        self.stride(lambda rows: infinite.append(bool(np.isinf(matrix[rows]).any())))
+
+        def look(rows: slice) -> None:
+            infinite.append(bool(np.isinf(matrix[rows]).any()))
+
+        self.stride(look, len(matrix))
         return np.where(np.isinf(matrix), np.nan, matrix) if any(infinite) else matrix
-
-    def value(self, place: int) -> Value:
-        return self.constants[place] if place in self.constants else self.matrices[place]
-
-    def full(self, value: Value) -> FloatMatrix:
-        if isinstance(value, np.ndarray):
-            return value
-        return np.full(self.shape, value, dtype=np.float64)
 
     def constant(self, place: int) -> float:
         """Value of a node without fields, from those of its arguments."""
@@ -261,17 +290,16 @@ class _Run:
         with np.errstate(all="ignore"):
             return ELEMENT_FUNCTIONS[node.tree.operator](*arguments).item()
 
-    def stride(self, work: Callable[[slice], None]) -> None:
+    def stride(self, work: Callable[[slice], None], rows: int) -> None:
         """Do ``work`` for all rows, a cacheful at a time, on all threads."""
-        sessions, symbols = self.shape
-        height = max(1, CELLS_AT_A_TIME // max(1, symbols))
+        height = max(1, CELLS_AT_A_TIME // max(1, self.symbols))
 
         def share(first: int, last: int) -> None:
             with np.errstate(all="ignore"):
-                for start in range(first * height, min(sessions, last * height), height):
+                for start in range(first * height, min(rows, last * height), height):
                     work(slice(start, start + height))
 
-        deal(share, -(-sessions // height))
+        deal(share, -(-rows // height))
 
 
 def _places_by_node(outputs: Sequence[int]) -> dict[int, list[int]]:

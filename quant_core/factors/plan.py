@@ -23,12 +23,13 @@ Key: TypeAlias = tuple[str, float] | tuple[str, str] | tuple[str, tuple[int, ...
 class Node:
     """One distinct sub-expression of a plan.
 
-    ``arguments`` are positions of earlier nodes; ``look_back`` counts the earlier sessions
-    the node's value reads in all.
+    ``arguments`` are positions of earlier nodes; ``own_look_back`` counts the earlier sessions
+    the node reads of its arguments, ``look_back`` those it reads of the fields in all.
     """
 
     tree: Expression
     arguments: tuple[int, ...]
+    own_look_back: int
     look_back: int
     constant: bool
 
@@ -90,11 +91,12 @@ class _Numbering:
         inputs = [self.nodes[argument] for argument in arguments]
         deepest = max((node.look_back for node in inputs), default=0)
         if not isinstance(tree, Call):
-            return Node(tree, arguments, 0, constant=isinstance(tree, Number))
+            return Node(tree, arguments, 0, 0, constant=isinstance(tree, Number))
         row = OPERATORS[tree.operator]
         window = row.window_of(_literal(node.tree) for node in inputs)
         constant = row.family is Family.ELEMENT and all(node.constant for node in inputs)
-        return Node(tree, arguments, deepest + row.earlier_sessions(window), constant)
+        own = row.earlier_sessions(window)
+        return Node(tree, arguments, own, deepest + own, constant)
 
 
 def build_plan(expressions: Iterable[Expression]) -> Plan:
@@ -156,6 +158,24 @@ def consumers(plan: Plan) -> Sequence[int]:
     for output in plan.outputs:
         counts[output] += 1
     return counts
+
+
+def histories(plan: Plan) -> Sequence[int]:
+    """Earlier sessions of each node that the factors' present values depend on.
+
+    Examples
+    --------
+    >>> from quant_core.factors.parser import parse
+    >>> plan = build_plan([parse("delay(ts_sum(close, 3), 5)")])
+    >>> [(type(node.tree).__name__, n) for node, n in zip(plan.nodes, histories(plan)) if n]
+    [('Field', 7), ('Number', 7), ('Call', 5), ('Number', 5)]
+    """
+    needed = [0] * len(plan.nodes)
+    for place in reversed(range(len(plan.nodes))):
+        node = plan.nodes[place]
+        for argument in node.arguments:
+            needed[argument] = max(needed[argument], needed[place] + node.own_look_back)
+    return needed
 
 
 def _key(tree: Expression, arguments: tuple[int, ...]) -> Key:

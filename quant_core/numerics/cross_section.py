@@ -118,9 +118,10 @@ def cs_winsorize(x: FloatMatrix, lower: float, upper: float) -> FloatMatrix:
     """
     if not 0.0 <= lower <= upper <= 1.0:
         raise ExpressionError(
-            "the levels of a winsorisation", expected="0 <= lower <= upper <= 1",
+            "the levels of a winsorisation",
+            expected="0 <= lower <= upper <= 1",
             found=f"{lower} and {upper}",
-        )  # fmt: skip
+        )
     levels = (float(lower), float(upper))
 
     def compute(block: FloatMatrix, result: FloatMatrix, _: slice) -> None:

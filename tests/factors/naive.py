@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -193,7 +194,12 @@ def _correlation(x: Window, y: Window) -> float:
 
 
 def _moment(statistic: Callable[..., float]) -> Callable[[Window], float]:
-    return lambda x: math.nan if np.ptp(x) == 0 else float(statistic(x, bias=False))
+    def adjusted(x: Window) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # scipy on nearly equal values
+            return math.nan if np.ptp(x) == 0 else float(statistic(x, bias=False))
+
+    return adjusted
 
 
 def _zscore(x: Window) -> float:
