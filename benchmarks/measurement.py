@@ -12,6 +12,7 @@ towards the one it starts, so the one that measures has to stay small.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -177,6 +178,38 @@ def prices_file(given: str | None) -> Path:
     raise SystemExit(3)
 
 
+def figures_asked_for(
+    words: str,
+    stages: Callable[[Path, str | None], Mapping[str, Callable[[], Figure]]],
+    measured: Callable[[Figure, int], Measured],
+) -> int:
+    """The main function of a file of figures: arguments, a temporary folder, the report.
+
+    Parameters
+    ----------
+    words : str
+        What ``--help`` says.
+    stages : callable
+        Temporary folder and given price file to the makers of the figures, by name.
+    measured : callable
+        A figure and a number of runs to its measured runs.
+    """
+    arguments = _parse(words, list(stages(Path(), None)))
+    given = str(Path(arguments.prices).resolve()) if arguments.prices else None
+    os.chdir(PROJECT)
+    with tempfile.TemporaryDirectory(prefix="quant-core-benchmark-") as folder:
+        figures = stages(Path(folder), given)
+        try:
+            done = [
+                measured(figures[name](), arguments.runs) for name in arguments.figure or figures
+            ]
+        except CommandFailed as failure:
+            sys.stderr.write(f"error: {failure}\n")
+            return 1
+    report(done, as_json=arguments.json)
+    return 0
+
+
 def machine() -> dict[str, object]:
     """The machine, in the words that matter for a comparison."""
     return {
@@ -201,6 +234,24 @@ def report(measured: Sequence[Measured], *, as_json: bool) -> None:
     lines = [told, "", f"{'figure':<26}{'wall s':>24}{'cpu s':>9}{'peak MB':>10}  to reach"]
     lines += [_line(one) for one in measured]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _parse(words: str, names: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=words, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    listed = ", ".join(names)
+    parser.add_argument("figure", nargs="*", help=f"which to measure: {listed} (default: all)")
+    parser.add_argument("--prices", metavar="PATH", help="Parquet file of the S&P 500 prices")
+    parser.add_argument(
+        "--runs", type=int, default=LEAST_RUNS, help="counted runs of each figure (default: 5)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.figure if name not in names]
+    if unknown:
+        parser.error(f"unknown figure {', '.join(unknown)}; one of: {listed}")
+    return arguments
 
 
 def _line(one: Measured) -> str:

@@ -9,27 +9,27 @@ Everything is written below a temporary folder; the project's own data are left 
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from measurement import (
-    LEAST_RUNS,
-    PROJECT,
-    CommandFailed,
     Figure,
     clean_environment,
+    figures_asked_for,
     measure,
     prices_file,
-    report,
     run_process,
 )
 
-SCRIPTS = ("run_data_sync.py", "run_factor_computation.py", "run_backtest.py")
+COMMANDS = {
+    "help_data_sync": ("run_data_sync.py",),
+    "help_factor_computation": ("run_factor_computation.py",),
+    "help_backtest": ("run_backtest.py",),
+    "help_sql": ("-m", "quant_core", "sql"),
+}
 SP500 = ("--dataset", "sp500")
 RUN_SETTINGS = (
     "strategy.type=linear",
@@ -68,9 +68,8 @@ class Stages:
     @property
     def figures(self) -> Mapping[str, Callable[[], Figure]]:
         """Every figure of this file."""
-        helps = {f"help_{script.removesuffix('.py')}": script for script in SCRIPTS}
         return {
-            **{name: _made(self._help, name, script) for name, script in helps.items()},
+            **{name: partial(self._help, name) for name in COMMANDS},
             "import": self._import,
             "backtest": self._backtest,
             "backtest_report": self._backtest_report,
@@ -78,8 +77,9 @@ class Stages:
             "demo_again": self._demo_again,
         }
 
-    def _help(self, name: str, script: str) -> Figure:
-        return Figure(name, f"{script} --help", _python(script, "--help"), most_seconds=1.0)
+    def _help(self, name: str) -> Figure:
+        words = (*COMMANDS[name], "--help")
+        return Figure(name, f"python {' '.join(words)}", _python(*words), most_seconds=1.0)
 
     def _import(self) -> Figure:
         root = self._root / "fresh"
@@ -157,49 +157,17 @@ class Stages:
         return ("--set", f"data.root={root / 'data'}", "--set", f"report.output={root / 'results'}")
 
 
-def _made(make: Callable[[str, str], Figure], name: str, script: str) -> Callable[[], Figure]:
-    return lambda: make(name, script)
-
-
 def _python(*words: str) -> Sequence[str]:
     return (sys.executable, *words)
 
 
-def _parse(names: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    listed = ", ".join(names)
-    parser.add_argument("figure", nargs="*", help=f"which to measure: {listed} (default: all)")
-    parser.add_argument("--prices", metavar="PATH", help="Parquet file of the S&P 500 prices")
-    parser.add_argument(
-        "--runs", type=int, default=LEAST_RUNS, help="counted runs of each figure (default: 5)"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    arguments = parser.parse_args()
-    unknown = [name for name in arguments.figure if name not in names]
-    if unknown:
-        parser.error(f"unknown figure {', '.join(unknown)}; one of: {listed}")
-    return arguments
-
-
 def main() -> int:
     """Measure the figures asked for and print them."""
-    arguments = _parse(list(Stages(Path(), None).figures))
-    given = os.path.abspath(arguments.prices) if arguments.prices else None
-    os.chdir(PROJECT)
-    with tempfile.TemporaryDirectory(prefix="quant-core-benchmark-") as folder:
-        figures = Stages(Path(folder), given).figures
-        try:
-            measured = [
-                measure(figures[name](), arguments.runs, clean_environment())
-                for name in arguments.figure or figures
-            ]
-        except CommandFailed as failure:
-            sys.stderr.write(f"error: {failure}\n")
-            return 1
-    report(measured, as_json=arguments.json)
-    return 0
+    return figures_asked_for(
+        __doc__ or "",
+        lambda root, prices: Stages(root, prices).figures,
+        lambda figure, runs: measure(figure, runs, clean_environment()),
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ import numpy as np
 import polars as pl
 
 from quant_core.data.factor_manifest import Segment
-from quant_core.data.warehouse_files import bytes_hash, damaged, factor_bytes, write_bytes
+from quant_core.data.warehouse_files import damaged, write_factor_parquet
+from quant_core.foundation.files import file_hash, write_atomically
 from quant_core.foundation.panel import Axes
 from quant_core.foundation.types import FloatArray, FloatMatrix
 
-BYTES_PER_FILE = 64 * 2**20
+BYTES_PER_FILE = 32 * 2**20
 """Values of one file before compression: many small factors share a file and its fsync,
 a large panel has a file of its own, and memory stays bounded."""
 
@@ -46,8 +48,8 @@ class _Group:
 def write_blocks(folder: Path, axes: Axes, blocks: Sequence[Block]) -> dict[str, Segment]:
     """Write blocks to new files, each whole and fsynced; the segment of each by name.
 
-    The blocks must have distinct names and at least one row each. A file is named after
-    its bytes: the same blocks written twice are one file.
+    The blocks must have distinct names and at least one row each. File names are never
+    used twice: a reader of the old values is not disturbed.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
         written = list(pool.map(partial(_write_group, folder), _groups(axes, blocks)))
@@ -114,16 +116,18 @@ def _write_group(folder: Path, group: _Group) -> dict[str, Segment]:
         for i, block in enumerate(group.blocks)
     ]
     names = json.dumps([block.name for block in group.blocks], ensure_ascii=False)
+    path = folder / f"{secrets.token_hex(8)}.parquet"
     frame = pl.DataFrame([group.date, group.symbol, *values])
-    content = factor_bytes(frame, {"quant_core.factors": names})
-    file = f"{bytes_hash(content)[:16]}.parquet"
-    write_bytes(folder / file, content)
+    notes = {"quant_core.factors": names}
+    write_atomically(path, lambda part: write_factor_parquet(part, frame, notes))
+    size, sha256 = path.stat().st_size, file_hash(path)
     return {
         block.name: Segment(
-            file=file,
+            file=path.name,
+            sha256=sha256,
+            file_size=size,
             column=column.name,
-            file_size=len(content),
-            size=len(content) // len(group.blocks),
+            size=size // len(group.blocks),
             rows=len(block.values),
             known=len(column) - int(column.is_nan().sum()),
         )

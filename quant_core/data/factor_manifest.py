@@ -46,8 +46,8 @@ class Segment:
     ----------
     file, column : str
         Where the values lie.
-    file_size : int
-        Bytes of the whole file; another size means it is damaged.
+    sha256, file_size : str, int
+        Hash and bytes of the whole file; others mean it is damaged.
     size : int
         This factor's share of those bytes.
     rows, known : int
@@ -56,6 +56,7 @@ class Segment:
 
     file: str
     column: str
+    sha256: str
     file_size: int
     size: int
     rows: int
@@ -87,10 +88,10 @@ class FactorManifest:
     entries: dict[str, FactorEntry]
 
     @property
-    def files(self) -> frozenset[str]:
-        """Names of all files that hold a value of this version."""
+    def files(self) -> dict[str, str]:
+        """Name and SHA-256 of every file that holds a value of this version."""
         entries = self.entries.values()
-        return frozenset(segment.file for entry in entries for segment in entry.segments)
+        return {segment.file: segment.sha256 for entry in entries for segment in entry.segments}
 
     def merged(self, entries: Iterable[FactorEntry]) -> FactorManifest:
         """Itself with ``entries`` added, replacing those of the same names."""
@@ -148,7 +149,7 @@ def sweep_factor_parts(folder: Path) -> None:
     """Delete files of factor values nothing names; the caller holds the lock."""
     used: set[str] = set()
     for path in (folder / FACTORS).glob("[!.]*.json"):
-        used |= read_factor_manifest(folder, path.stem).files
+        used.update(read_factor_manifest(folder, path.stem).files)
     remove_all_but(factor_parts(folder), frozenset(used))
 
 
@@ -169,6 +170,7 @@ def _entry_values(entry: FactorEntry) -> dict[str, object]:
             {
                 "file": segment.file,
                 "column": segment.column,
+                "sha256": segment.sha256,
                 "file_size": segment.file_size,
                 "size": segment.size,
                 "rows": segment.rows,
@@ -185,6 +187,7 @@ def _entry(record: Record) -> FactorEntry:
         Segment(
             file=item.text("file"),
             column=item.text("column"),
+            sha256=item.text("sha256"),
             file_size=item.whole("file_size"),
             size=item.whole("size"),
             rows=item.whole("rows"),

@@ -31,7 +31,7 @@ from quant_core.data.factor_manifest import (
 )
 from quant_core.data.factor_publish import Plan, complete, extension, store
 from quant_core.data.warehouse_files import damaged, disk_errors_refused, writer_lock
-from quant_core.data.warehouse_panels import cached_matrix, mapped_matrix
+from quant_core.data.warehouse_panels import cached_matrix, copy_matrix, mapped_matrix
 from quant_core.data.warehouse_snapshot import Snapshot
 from quant_core.foundation.errors import DataRefused, InvariantBroken, UsageError
 from quant_core.foundation.files import file_hash
@@ -223,10 +223,10 @@ class FactorStore:
         DataRefused
             Naming the first file that is missing or not what was written.
         """
-        for file in sorted(self._manifest().files):
+        for file, sha256 in sorted(self._manifest().files.items()):
             path = self._parts / file
-            if not path.is_file() or not file_hash(path).startswith(path.stem):
-                raise damaged(path, "missing or other bytes", f"SHA-256 {path.stem}...")
+            if not path.is_file() or file_hash(path) != sha256:
+                raise damaged(path, "no such file or other bytes", f"SHA-256 {sha256}")
 
     @contextmanager
     def _writing(self) -> Generator[None]:
@@ -306,11 +306,8 @@ class FactorStore:
             entry = entries[keys[position]]
             if entry is None:
                 raise InvariantBroken("a factor is loaded that is not stored")
-            mapped = mapped_matrix(self._cache_path(entry), values.shape[1:]) if cached else None
-            if mapped is None:
+            if not (cached and copy_matrix(self._cache_path(entry), values[position])):
                 read_segments(self._parts, entry.segments, values[position])
-            else:
-                values[position] = mapped
 
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(fill, range(len(keys))))

@@ -18,7 +18,7 @@ Say: TypeAlias = Callable[[str], str]
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
-_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def translator(language: Language) -> Say:

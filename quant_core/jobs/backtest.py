@@ -97,7 +97,8 @@ def run(request: Request) -> Outcome:
     statistics = statistics_of(stage)
     document = write_papers(folder, stage, statistics, wants_report=wants_report)
     text = summary_text(document, stage, statistics, request.say)
-    return Outcome(document, text, prepared.warnings)
+    idle = () if history.fills else (request.say("nothing was traded in the whole run"),)
+    return Outcome(document, text, (*prepared.warnings, *idle))
 
 
 def _prepare(settings: Settings, request: Request) -> Prepared:

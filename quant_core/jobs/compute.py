@@ -29,6 +29,7 @@ from quant_core.foundation.types import FloatMatrix
 from quant_core.jobs.command_line import Outcome, Request
 from quant_core.jobs.factors import OWN_LIBRARY, Computation, ensure_stored, key_of, own_factors
 from quant_core.jobs.progress import ProgressLine
+from quant_core.reports.results import refuse_unwritable
 from quant_core.strategies import create_strategy, strategy_sections
 from quant_core.wiring import open_snapshot
 
@@ -48,6 +49,8 @@ def run(request: Request) -> Outcome:
     asked = _wanted(arguments.factor, arguments.library, own)
     if arguments.list:
         return _list(asked or [*catalogue().values(), *own.values()], request.say)
+    if arguments.output:
+        refuse_unwritable(Path(arguments.output).parent)
     factors = asked or _default_factors(settings, own)
     snapshot = open_snapshot(settings)
     _refuse_unknown(factors, snapshot.fields)

@@ -246,8 +246,11 @@ def _report(stage: Stage, statistics: RunStatistics, identity: str) -> str:
         (say("Strategy"), f"{settings.strategy.name} ({settings.strategy.type})"),
         (say("Benchmark"), settings.data.benchmark or say("equal weight of the universe")),
     ]
+    title = [settings.strategy.name, stage.snapshot.dataset]
+    if facts.synthetic:
+        title.append(say("SYNTHETIC DATA"))
     given = ReportInput(
-        title=f"{settings.strategy.name} · {stage.snapshot.dataset}",
+        title=" · ".join(title),
         history=history,
         statistics=statistics,
         costs=costs,

@@ -25,7 +25,8 @@ FILE_BASIS: PriceBasis = "split_adjusted"
 FILE_FLAGS = ("path", "column", "scale", "symbol")
 DEMO_FLAGS = ("stocks", "etfs", "sessions", "seed")
 
-_COLUMN_GAP = re.compile(r"( {2,})")
+_COLUMN = re.compile(r"\S.*? {2,}|^ +|\S.*$|^$")
+"""A column with the blanks behind it."""
 
 
 def run(request: Request) -> Outcome:
@@ -47,20 +48,39 @@ def run(request: Request) -> Outcome:
         code = DataRefused.exit_code if report.refusals else 0
         return Outcome(report.as_dict(), _in_language(report.as_text(), say), warnings, code)
     done = ingest.ingest(source, warehouse, facts, replace_all=arguments.replace)
-    return Outcome(done.as_dict(), _in_language(done.as_text(), say), warnings)
+    return Outcome(done.as_dict(), _account(done, say), warnings)
+
+
+def _account(done: ingest.IngestReport, say: Say) -> str:
+    """The account of the gate, and what was done."""
+    rows = say("{added} rows added, {revised} revised, {unchanged} unchanged").format(
+        added=f"{done.rows_added:,}",
+        revised=f"{done.rows_revised:,}",
+        unchanged=f"{done.rows_unchanged:,}",
+    )
+    still = say(
+        "nothing changed; still {dataset} version {version}: {rows} rows, {symbols} symbols"
+    )
+    new = say("published {dataset} version {version}: {rows} rows, {symbols} symbols")
+    version = (new if done.published else still).format(
+        dataset=done.dataset,
+        version=done.version[:16],
+        rows=f"{done.rows_stored:,}",
+        symbols=f"{done.symbols_stored:,}",
+    )
+    return "\n".join([_in_language(done.quality.as_text(), say), rows, version])
 
 
 def _in_language(account: str, say: Say) -> str:
-    """The account of the gate with its labels and closing lines in the reader's language.
+    """The account of the gate with its words in the reader's language, columns kept.
 
-    A label stands at the beginning of its line, in a column of its own.
+    Words and numbers stand in columns that two blanks or more divide.
     """
     lines: list[str] = []
     for line in account.split("\n"):
-        label, blanks, rest = (*_COLUMN_GAP.split(line, maxsplit=1), "", "")[:3]
-        whole = say(line)
-        column = len(label) + len(blanks)
-        lines.append(whole if whole != line else padded(say(label), column) + rest)
+        *columns, last = _COLUMN.findall(line)
+        told = [padded(say(column.rstrip()), len(column)) for column in columns]
+        lines.append("".join([*told, say(last)]))
     return "\n".join(lines)
 
 

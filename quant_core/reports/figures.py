@@ -29,7 +29,7 @@ def equity_figure(
         lines.append(line(say("Benchmark"), sessions, benchmark, GREY, width=1.5))
     ticks = _log_ticks(np.concatenate([equity, benchmark, gross]))
     axis: Figure = {"type": "log", "tickformat": "~s", "tickvals": ticks}
-    return figure(lines, {"yaxis": axis}, height=380)
+    return time_figure(lines, axis, height=380)
 
 
 def underwater_figure(
@@ -41,7 +41,7 @@ def underwater_figure(
     lines = [area]
     if np.isfinite(benchmark_drawdown).any():
         lines.append(line(say("Benchmark"), sessions, benchmark_drawdown, GREY, width=1.0))
-    return figure(lines, {"yaxis": {"tickformat": ".0%"}}, height=240)
+    return time_figure(lines, {"tickformat": ".0%"}, height=240)
 
 
 def monthly_figure(years: Sequence[int], table: FloatArray, say: Say) -> Figure:
@@ -71,27 +71,6 @@ def monthly_figure(years: Sequence[int], table: FloatArray, say: Say) -> Figure:
     return figure([heat], layout, height=70 + 34 * len(years))
 
 
-def rolling_figure(
-    sessions: SessionArray, sharpe: FloatArray, volatility: FloatArray, say: Say
-) -> Figure:
-    """Rolling Sharpe ratio (left) and volatility (right)."""
-    right = line(say("Volatility"), sessions, volatility, AMBER, width=1.2)
-    right["yaxis"] = "y2"
-    lines = [line(say("Sharpe ratio"), sessions, sharpe, BLUE, width=1.5), right]
-    layout: Figure = {
-        "yaxis": {"title": {"text": say("Sharpe ratio")}, "zeroline": True},
-        "yaxis2": {
-            "title": {"text": say("Volatility")},
-            "overlaying": "y",
-            "side": "right",
-            "tickformat": ".0%",
-            "showgrid": False,
-            "rangemode": "tozero",
-        },
-    }
-    return figure(lines, layout, height=280)
-
-
 def histogram_figure(name: str, values: FloatArray, color: str, tick: str = ".1%") -> Figure:
     """Distribution of fractions such as returns or gaps."""
     bars: Figure = {
@@ -107,7 +86,7 @@ def histogram_figure(name: str, values: FloatArray, color: str, tick: str = ".1%
 
 def lines_figure(lines: list[Figure], tick: str, height: int = 240) -> Figure:
     """Time series that share one axis."""
-    return figure(lines, {"yaxis": {"tickformat": tick, "rangemode": "tozero"}}, height=height)
+    return time_figure(lines, {"tickformat": tick, "rangemode": "tozero"}, height=height)
 
 
 def bars_figure(name: str, sessions: SessionArray, values: FloatArray, tick: str) -> Figure:
@@ -120,7 +99,7 @@ def bars_figure(name: str, sessions: SessionArray, values: FloatArray, tick: str
         "y": _numbers(values[shown]),
         "marker": {"color": BLUE},
     }
-    return figure([bars], {"yaxis": {"tickformat": tick}, "xaxis": {"type": "date"}}, height=220)
+    return time_figure([bars], {"tickformat": tick}, height=220)
 
 
 def line(
@@ -141,6 +120,19 @@ def line(
         "y": _numbers(values),
         "line": {"color": color, "width": width, "dash": dash},
     }
+
+
+def time_figure(traces: Sequence[Figure], value_axis: Figure, *, height: int) -> Figure:
+    """Traces over sessions, with dates that read the same in every language."""
+    dates: Figure = {
+        "type": "date",
+        "hoverformat": "%Y-%m-%d",
+        "tickformatstops": [
+            {"dtickrange": [None, "M1"], "value": "%Y-%m-%d"},
+            {"dtickrange": ["M1", None], "value": "%Y-%m"},
+        ],
+    }
+    return figure(traces, {"xaxis": dates, "yaxis": value_axis}, height=height)
 
 
 def figure(traces: Sequence[Figure], layout: Figure, *, height: int) -> Figure:

@@ -34,9 +34,9 @@ class FigureSheet:
         return f'<div class="figure" id="figure-{len(self._figures) - 1}"></div>'
 
     def script(self) -> str:
-        """The script that draws all figures; ``</`` cannot end it early."""
+        """The script that draws all figures; no text in them can end it early."""
         data = json.dumps(self._figures, allow_nan=False, separators=(",", ":"))
-        safe = data.replace("</", "<\\/")
+        safe = data.replace("<", "\\u003c")
         return (
             f"const figures = {safe};\n"
             "figures.forEach((f, i) => Plotly.newPlot('figure-' + i, f.data, f.layout,"
@@ -45,7 +45,7 @@ class FigureSheet:
 
 
 def render_page(title: str, language: str, sections: Sequence[Section], sheet: FigureSheet) -> str:
-    """The whole document."""
+    """The whole document: no part of it is loaded from elsewhere."""
     menu = "".join(f'<a href="#{s.anchor}">{escape(s.title)}</a>' for s in sections)
     body = "".join(
         f'<section id="{s.anchor}"><h2>{escape(s.title)}</h2>{"".join(s.blocks)}</section>'
@@ -62,11 +62,13 @@ def render_page(title: str, language: str, sections: Sequence[Section], sheet: F
     )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_from: int = 1) -> str:
-    """An HTML table; columns from ``numbers_from`` on are aligned to the right."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: range = range(1, 99)
+) -> str:
+    """An HTML table; the columns in ``numbers`` are aligned to the right."""
 
     def cell(tag: str, column: int, text: str) -> str:
-        kind = ' class="number"' if column >= numbers_from else ""
+        kind = ' class="number"' if column in numbers else ""
         return f"<{tag}{kind}>{escape(text)}</{tag}>"
 
     top = "".join(cell("th", i, text) for i, text in enumerate(head))
@@ -128,7 +130,7 @@ nav a { margin-right: 16px; color: var(--blue); text-decoration: none; font-size
 main { max-width: 1240px; margin: 18px auto; padding: 0 18px; }
 section { background: var(--paper); border: 1px solid var(--rule); border-radius: 8px;
   padding: 16px 20px; margin-bottom: 18px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(165px, 1fr)); gap: 10px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 10px; }
 .card { border: 1px solid var(--rule); border-radius: 6px; padding: 9px 12px; }
 .card .name { font-size: 12px; color: var(--soft); }
 .card .value { font-size: 20px; font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -138,6 +140,7 @@ section { background: var(--paper); border: 1px solid var(--rule); border-radius
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th, td { padding: 4px 10px; border-bottom: 1px solid var(--rule); text-align: left; }
 th { color: var(--soft); font-weight: 600; }
+td:first-child { white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .warning { background: #fff6e3; border-left: 4px solid #d08a1d; padding: 8px 12px; margin: 8px 0; }
 .small { font-size: 12.5px; color: var(--soft); } ul { margin: 6px 0; padding-left: 20px; }

@@ -37,7 +37,7 @@ from quant_core.reports.trading_sections import (
     holdings_section,
     orders_section,
 )
-from quant_core.reports.words import metric_label, metric_text, percent
+from quant_core.reports.words import MISSING, metric_label, metric_text, percent
 from quant_core.trading.history import RunHistory
 
 ROLLING_SESSIONS = 126
@@ -147,7 +147,7 @@ def _summary_section(given: ReportInput, say: Say) -> Section:
             (metric_label(name, say), metric_text(statistics.get(name)), " · ".join(notes))
         )
     warnings = "".join(paragraph(bias, "warning") for bias in given.biases)
-    facts = table([say("Fact"), say("Value")], list(given.facts), numbers_from=9)
+    facts = table([say("Fact"), say("Content")], list(given.facts), numbers=range(0))
     assumptions = f"<h3>{say('Assumptions')}</h3>" + bullets(given.assumptions)
     return Section("summary", say("Summary"), [warnings, cards(items), assumptions, facts])
 
@@ -179,10 +179,16 @@ def _returns_section(given: ReportInput, curves: _Curves, sheet: FigureSheet, sa
     if len(returns) > ROLLING_SESSIONS:
         sharpe = rolling_sharpe(returns, ROLLING_SESSIONS, risk_free=0.0, periods_per_year=252)
         volatility = rolling_volatility(returns, ROLLING_SESSIONS, periods_per_year=252)
-        title = say("Rolling Sharpe ratio and volatility, 126 sessions")
+        ratio = figures.line(say("Sharpe ratio"), sessions, sharpe, figures.BLUE)
+        spread = figures.line(say("Volatility"), sessions, volatility, figures.AMBER)
         blocks += [
-            f"<h3>{title}</h3>",
-            sheet.place(figures.rolling_figure(sessions, sharpe, volatility, say)),
+            '<div class="pair"><div>',
+            f"<h3>{say('Rolling Sharpe ratio, 126 sessions')}</h3>",
+            sheet.place(figures.lines_figure([ratio], ".1f")),
+            "</div><div>",
+            f"<h3>{say('Rolling annual volatility, 126 sessions')}</h3>",
+            sheet.place(figures.lines_figure([spread], ".0%")),
+            "</div></div>",
         ]
     blocks += [
         f"<h3>{say('Distribution of daily returns')}</h3>",
@@ -198,7 +204,8 @@ def _drawdown_section(history: RunHistory, say: Say) -> Section:
         starting_value=float(history.starting_capital_micros),
         count=10,
     )
-    head = [say(w) for w in ("Peak", "Trough", "Recovery", "Depth", "Fall", "Recovery", "Length")]
+    words = ("Peak", "Trough", "Recovered", "Depth", "Sessions down", "Sessions up", "In all")
+    head = [say(word) for word in words]
     rows = [
         [
             str(d.peak) if d.peak else say("start"),
@@ -206,15 +213,14 @@ def _drawdown_section(history: RunHistory, say: Say) -> Section:
             str(d.recovery) if d.recovery else say("not yet"),
             percent(d.depth, 2),
             str(d.fall_sessions),
-            str(d.recovery_sessions) if d.recovery_sessions is not None else "-",
+            str(d.recovery_sessions) if d.recovery_sessions is not None else MISSING,
             str(d.length_sessions),
         ]
         for d in worst
     ]
-    note = paragraph(say("Lengths in sessions; the starting capital counts as a peak."), "small")
-    return Section(
-        "drawdowns", say("The ten worst drawdowns"), [table(head, rows, numbers_from=3), note]
-    )
+    note = paragraph(say("The starting capital counts as a peak."), "small")
+    told = table(head, rows, numbers=range(3, 7))
+    return Section("drawdowns", say("The ten worst drawdowns"), [told, note])
 
 
 def _metrics_section(given: ReportInput, say: Say) -> Section:
@@ -233,4 +239,4 @@ def _metrics_section(given: ReportInput, say: Say) -> Section:
     ]
     head = [say(w) for w in ("Metric", "Strategy", "Benchmark", "Convention")]
     note = paragraph(say("Every number with the convention it was computed by."), "small")
-    return Section("metrics", say("All metrics"), [note, table(head, rows)])
+    return Section("metrics", say("All metrics"), [note, table(head, rows, numbers=range(1, 3))])

@@ -15,9 +15,9 @@ from quant_core.performance.gap_risk import gap_risk
 from quant_core.performance.metric import RunStatistics
 from quant_core.reports import figures
 from quant_core.reports.page import FigureSheet, Section, cards, folded, paragraph, table
-from quant_core.reports.words import metric_label, metric_text, percent
+from quant_core.reports.words import MISSING, metric_label, metric_text, percent
 from quant_core.trading.history import RunHistory
-from quant_core.trading.orders import OrderRecord
+from quant_core.trading.orders import OrderRecord, OrderStatus
 
 MOST_ROWS = 500
 """Rows of a table in the report; the Parquet files hold all."""
@@ -161,7 +161,9 @@ def gap_section(
         cards(items),
         f"<h3>{say('Overnight gaps met by orders')}</h3>",
         sheet.place(figures.histogram_figure(say("Orders"), shown, figures.AMBER)),
-        paragraph(f"{len(gaps) - len(shown)} {say('gaps beyond 15 % are not drawn.')}", "small"),
+        paragraph(f"{len(gaps) - len(shown)} {say('gaps beyond 15 % are not drawn.')}", "small")
+        if len(gaps) > len(shown)
+        else "",
         f"<h3>{say('The same run under other cash buffers')}</h3>",
         table([say(word) for word in head], rows),
     ]
@@ -170,8 +172,8 @@ def gap_section(
 
 def orders_section(history: RunHistory, say: Say) -> Section:
     """Trades, and every order that was not filled in full."""
-    counts = Counter(order.status.value for order in history.orders)
-    items = [(say(status), f"{count:,}", "") for status, count in sorted(counts.items())]
+    counts = Counter(order.status for order in history.orders)
+    items = [(say(status.value), f"{counts[status]:,}", "") for status in OrderStatus]
     incomplete = [order for order in history.orders if order.reason]
     blocks = [cards(items), f"<h3>{say('Refused, truncated and expired orders')}</h3>"]
     if incomplete:
@@ -182,10 +184,10 @@ def orders_section(history: RunHistory, say: Say) -> Section:
     blocks.append(folded(f"{say('Trades')} ({len(history.fills):,})", trades))
     if history.incidents:
         rows = [
-            [str(i.session), say(i.kind), i.symbol, i.detail]
+            [str(i.session), say(i.kind), i.symbol, say(i.detail)]
             for i in history.incidents[-MOST_ROWS:]
         ]
-        told = table([say(w) for w in ("Date", "Kind", "Symbol", "Detail")], rows, numbers_from=9)
+        told = table([say(w) for w in ("Date", "Kind", "Symbol", "Detail")], rows, numbers=range(0))
         blocks.append(folded(f"{say('Incidents')} ({len(history.incidents):,})", told))
     return Section("orders", say("Orders and trades"), blocks)
 
@@ -207,13 +209,13 @@ def _order_rows(orders: Sequence[OrderRecord], say: Say) -> str:
             say(o.reason.value),
             f"{o.requested:,}",
             f"{o.filled:,}",
-            format_micros(o.signal_price_micros, 4),
-            format_micros(o.open_price_micros, 4),
+            format_micros(o.signal_price_micros, 4) if o.signal_price_micros else MISSING,
+            format_micros(o.open_price_micros, 4) if o.open_price_micros else MISSING,
             format_micros(o.cash_before_micros),
         ]
         for o in orders
     ]
-    return table([say(word) for word in words], rows, numbers_from=4)
+    return table([say(word) for word in words], rows, numbers=range(4, 9))
 
 
 def _fill_rows(history: RunHistory, say: Say) -> str:
@@ -231,4 +233,4 @@ def _fill_rows(history: RunHistory, say: Say) -> str:
         ]
         for f in history.fills[-MOST_ROWS:]
     ]
-    return table([say(word) for word in words], rows, numbers_from=3)
+    return table([say(word) for word in words], rows, numbers=range(3, 8))

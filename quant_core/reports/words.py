@@ -10,6 +10,17 @@ from quant_core.performance.metric import Metric
 
 PROPER_NAMES = {"cagr": "CAGR", "sharpe": "Sharpe", "sortino": "Sortino", "calmar": "Calmar"}
 
+LABELS = {
+    "sharpe_low": "Sharpe, low end",
+    "sharpe_high": "Sharpe, high end",
+    "sharpe_above_zero": "Probability of a Sharpe above 0",
+    "value_at_risk_95": "Value at risk, 95 %",
+    "expected_shortfall_95": "Expected shortfall, 95 %",
+    "break_even_cost": "Break-even cost",
+    "break_even_cost_benchmark": "Break-even cost against the benchmark",
+}
+"""Labels that are not the words of the name."""
+
 MISSING = "\u2013"
 """An en dash, the usual mark of a missing number."""
 
@@ -42,8 +53,8 @@ def display_width(text: str) -> int:
 
 
 def padded(text: str, width: int) -> str:
-    """The text with blanks behind it, ``width`` columns wide."""
-    return text + " " * (width - display_width(text))
+    """The text with blanks behind it, ``width`` columns wide, or one blank more than itself."""
+    return text + " " * max(width - display_width(text), 1)
 
 
 def metric_label(name: str, say: Say) -> str:
@@ -55,7 +66,7 @@ def metric_label(name: str, say: Say) -> str:
     'Excess CAGR'
     """
     words = " ".join(PROPER_NAMES.get(word, word) for word in name.split("_"))
-    return say(words[:1].upper() + words[1:])
+    return say(LABELS.get(name, words[:1].upper() + words[1:]))
 
 
 def metric_text(metric: Metric) -> str:

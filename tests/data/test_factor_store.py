@@ -57,7 +57,7 @@ class TestExamples:
     def test_what_was_put_is_what_is_read(self, store):
         store.put({key("a"): values(1), key("b"): values(2)})
         assert same_bits(store.get(key("a")), values(1))
-        loaded = store.load([key("b"), key("a")])
+        loaded = store.load([key("b"), key("a")])  # b from Parquet, a from its mapped copy
         assert loaded.shape == (2, DAYS, SYMBOLS)
         assert same_bits(loaded, np.stack([values(2), values(1)]))
         assert same_bits(store.load([key("a")], cached=False), values(1)[None])
@@ -294,25 +294,39 @@ class TestRefusals:
         with pytest.raises(InvariantBroken, match="do not fit"):
             later.extend({key("a"): values(1)[:1]})
 
-    @pytest.mark.parametrize("room", [0, 1, 2])
+    def test_a_full_disk_when_the_list_is_written(self, store, monkeypatch):
+        store.put({key("a"): values(1)})
+        before = parts_of(store)
+
+        def full(path: Path, content: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        monkeypatch.setattr(warehouse_files, "_fill", full)
+        with pytest.raises(DataRefused, match="the disk is full"):
+            store.put({key("a"): values(3)})
+        assert parts_of(store) == before
+        assert same_bits(store.get(key("a")), values(1))
+
+    @pytest.mark.parametrize("room", [0, 1])
     def test_a_full_disk_leaves_the_old_values(self, store, monkeypatch, room):
         monkeypatch.setattr("quant_core.data.factor_files.BYTES_PER_FILE", 8 * DAYS * SYMBOLS)
         old = {key("a"): values(1), key("b"): values(2)}
         store.put(old)
         before = parts_of(store)
         written: list[Path] = []
-        fill = warehouse_files._fill
+        write = pl.DataFrame.write_parquet
 
-        def filling(path: Path, content: bytes) -> None:
+        def filling(frame: pl.DataFrame, path: Path, **options: object) -> None:
             written.append(path)
             if len(written) > room:
-                path.write_bytes(content[: len(content) // 2])
-                raise OSError(errno.ENOSPC, "No space left on device", str(path))
-            fill(path, content)
+                path.write_bytes(b"half")
+                raise pl.exceptions.ComputeError("No space left on device (os error 28)")
+            write(frame, path, **options)
 
-        monkeypatch.setattr(warehouse_files, "_fill", filling)
-        with pytest.raises(DataRefused, match="the disk is full"):
+        monkeypatch.setattr(pl.DataFrame, "write_parquet", filling)
+        with pytest.raises(DataRefused, match="the disk is full") as caught:
             store.put({key("a"): values(3), key("b"): values(4)})
+        assert str(store.snapshot.root) in caught.value.where
         assert parts_of(store) == before
         assert same_bits(store.load(list(old)), np.stack(list(old.values())))
 
@@ -340,6 +354,17 @@ class TestDamage:
         store.put({key("a"): values(1)})
         assert same_bits(store.get(key("a")), values(1))
         store.verify()
+
+    @pytest.mark.parametrize("content", [b"", b"junk", None], ids=["empty", "junk", "short"])
+    def test_a_damaged_copy_is_not_read(self, store, content):
+        store.put({key("a"): values(1)})
+        assert store.get(key("a")) is not None
+        (path,) = store.snapshot.cache.glob("factor-*")
+        path.write_bytes(path.read_bytes()[:-8] if content is None else content)
+        assert same_bits(store.load([key("a")]), values(1)[None])
+        np.save(path, values(1).T.copy())
+        assert same_bits(store.load([key("a")]), values(1)[None])
+        assert same_bits(store.get(key("a")), values(1))
 
     def test_a_damaged_list(self, store):
         store.put({key("a"): values(1)})

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import polars as pl
 import pytest
 
 from config import load_settings
-from quant_core.factors.library import LIBRARIES
+from quant_core.data.warehouse_query import VIEWS
+from quant_core.factors.library import LIBRARIES, catalogue
 from quant_core.factors.parser import parse
 from quant_core.jobs import backtest_command, sync_command
 from quant_core.jobs.command_line import EXIT_CODES, run_command
@@ -21,7 +23,12 @@ from tests.house.source_tree import ROOT
 from tests.house.test_documents import Block, blocks, blocks_of, documents
 
 REFERENCE = ROOT / "docs" / "reference"
-SCRIPTS = ("run_data_sync.py", "run_factor_computation.py", "run_backtest.py")
+COMMANDS = {
+    "run_data_sync.py": ("run_data_sync.py",),
+    "run_factor_computation.py": ("run_factor_computation.py",),
+    "run_backtest.py": ("run_backtest.py",),
+    "python -m quant_core sql": ("-m", "quant_core", "sql"),
+}
 TYPES = {
     pl.Date: "date",
     pl.String: "text",
@@ -53,9 +60,14 @@ def rows(text: str) -> list[list[str]]:
     return [row for row in cells if row[0].startswith(("`", "0")) or row[0].isdigit()]
 
 
+def names_of(row: list[str]) -> list[str]:
+    """What stands in backticks in the first cell of a row."""
+    return NAME.findall(row[0])
+
+
 def names(text: str) -> list[str]:
     """What stands in backticks in the first column of the tables."""
-    return [name for row in rows(text) for name in NAME.findall(row[0])]
+    return [name for row in rows(text) for name in names_of(row)]
 
 
 class TestSettings:
@@ -68,22 +80,21 @@ class TestCommandLine:
 
     @staticmethod
     @cache
-    def flags_of(script: str) -> frozenset[str]:
-        answer = subprocess.run(
-            [sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+    def flags_of(command: str) -> frozenset[str]:
+        words = [sys.executable, *COMMANDS[command], "--help"]
+        answer = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
         told = answer.stdout.partition("\n\n")[0]
-        return frozenset(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", told)) - {"-h"}
+        return frozenset(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", told)) - {"-h", "-m"}
 
-    @pytest.mark.parametrize("script", SCRIPTS)
-    def test_every_flag_is_listed(self, script: str):
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_every_flag_is_listed(self, command: str):
         listed = [
             name.split()[0]
-            for heading in ("Flags of every script", script)
+            for heading in ("Flags of every command", command)
             for name in names(section(self.PAGE, heading))
             if name.startswith("--")
         ]
-        assert sorted(listed) == sorted(self.flags_of(script) | {"--help"})
+        assert sorted(listed) == sorted(self.flags_of(command) | {"--help"})
 
     @pytest.mark.parametrize("page", ["docs/reference/command_line.md", "README.md"])
     def test_every_exit_code_is_listed(self, page: str):
@@ -93,6 +104,25 @@ class TestCommandLine:
     def test_every_library_is_listed(self):
         told = section(self.PAGE, "run_factor_computation.py")
         assert [name for name in LIBRARIES if f"`{name}`" not in told] == []
+
+    def test_every_table_of_the_warehouse_is_listed(self):
+        told = section(self.PAGE, "python -m quant_core sql")
+        assert [name for name in VIEWS if f"`{name}`" not in told] == []
+
+
+class TestFactors:
+    def test_sizes_of_the_libraries(self):
+        page = ROOT / "docs" / "concepts" / "factors.md"
+        told = {
+            name: int(row[1]) for row in rows(page.read_text("utf-8")) for name in names_of(row)
+        }
+        assert told == Counter(factor.library for factor in catalogue().values())
+
+    @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+    def test_the_readme_counts_right(self, page: str):
+        sizes = Counter(factor.library for factor in catalogue().values())
+        told = [int(number) for number in re.findall(r"\d+", (ROOT / page).read_text("utf-8"))]
+        assert {sum(sizes.values()), sizes["classic"]} <= set(told)
 
 
 @pytest.fixture(scope="module")
