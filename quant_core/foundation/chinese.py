@@ -99,6 +99,9 @@ CHINESE: dict[str, str] = {
     "price basis not stated: {basis} assumed (--price-basis {others})": (
         "未说明价格口径：按 {basis} 处理（--price-basis {others}）"
     ),
+    "the benchmark {name} has no return before {day}; until then it counts as cash": (
+        "基准 {name} 在 {day} 之前没有收益；此前按现金计"
+    ),
     "nothing was traded in the whole run": "整个回测没有任何成交",
     "dataset exists already": "数据集已存在",
     "{count} factors": "共 {count} 个因子",

@@ -68,22 +68,20 @@ def _exchange_sessions(calendar: str, first: date, last: date) -> SessionArray:
     import exchange_calendars  # heavy (pandas): only what ingests or trades pays for it
     from exchange_calendars.errors import CalendarError
 
-    # The library refuses a range without sessions: ask for more and cut.
-    start = first - timedelta(days=SPARE_DAYS)
-    try:
-        exchange = exchange_calendars.get_calendar(calendar, start=str(start), end=str(last))
-    except CalendarError as error:
-        raise ConfigurationError(
-            f"the exchange calendar {calendar!r} cannot serve {first} to {last}",
-            expected="a calendar of exchange_calendars such as XNYS, XSHG, XHKG, XBOM, or 24/7",
-            found=str(error).strip(),
-            fix="check data.calendar",
-        ) from error
-    except ValueError as error:
-        raise ConfigurationError(
-            f"the exchange calendar {calendar!r} cannot serve {first} to {last}",
-            found=str(error).strip(),
-            fix="check data.calendar and the dates of the data",
-        ) from error
-    sessions = np.array(exchange.sessions.values, dtype="datetime64[D]")
-    return sessions[sessions >= np.datetime64(first, "D")]
+    # The library refuses a range without sessions: ask for more and cut. Where its records
+    # begin with the range itself, there is no more to ask for.
+    refusal = ""
+    for start in (first - timedelta(days=SPARE_DAYS), first):
+        try:
+            exchange = exchange_calendars.get_calendar(calendar, start=str(start), end=str(last))
+        except (CalendarError, ValueError) as error:
+            refusal = str(error).strip()
+        else:
+            sessions = np.array(exchange.sessions.values, dtype="datetime64[D]")
+            return sessions[sessions >= np.datetime64(first, "D")]
+    raise ConfigurationError(
+        f"the exchange calendar {calendar!r} cannot serve {first} to {last}",
+        expected="a calendar of exchange_calendars such as XNYS, XSHG, XHKG, XBOM, or 24/7",
+        found=refusal,
+        fix="check data.calendar and the dates of the data",
+    )

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from quant_core.backtest_engine import RunWindow, find_window, run_backtest
 from quant_core.data.universe import Universe
 from quant_core.data.warehouse import Snapshot
@@ -55,7 +57,7 @@ class Prepared:
     window: RunWindow
     scheduled: BoolArray
     notes: tuple[str, ...]
-    warnings: tuple[str, ...]
+    computed: tuple[str, ...]
     say: Say
 
     def run(self, brain: Brain, label: str) -> RunHistory:
@@ -81,6 +83,7 @@ def run(request: Request) -> Outcome:
     ready = monotonic_seconds()
     history = _with_benchmark(prepared, prepared.run(prepared.brain, request.say("Backtest")))
     traded = monotonic_seconds()
+    notes = (*prepared.notes, *_benchmark_notes(prepared.settings, history, request.say))
     wants_report = loaded.settings.report.html and not request.arguments.no_report
     others = _other_buffers(prepared, history) if wants_report else []
     stage = Stage(
@@ -88,7 +91,7 @@ def run(request: Request) -> Outcome:
         snapshot=prepared.snapshot,
         universe=prepared.universe,
         history=history,
-        notes=prepared.notes,
+        notes=notes,
         buffers=tuple(others),
         language=request.language,
         seconds={"prepare": ready - started, "trade": traded - ready},
@@ -98,7 +101,8 @@ def run(request: Request) -> Outcome:
     document = write_papers(folder, stage, statistics, wants_report=wants_report)
     text = summary_text(document, stage, statistics, request.say)
     idle = () if history.fills else (request.say("nothing was traded in the whole run"),)
-    return Outcome(document, text, (*prepared.warnings, *idle))
+    computed = prepared.computed
+    return Outcome(document, text, (*notes, *computed, *idle))
 
 
 def _prepare(settings: Settings, request: Request) -> Prepared:
@@ -123,9 +127,7 @@ def _prepare(settings: Settings, request: Request) -> Prepared:
         window=window,
         scheduled=scheduled_executions(sessions, settings.rebalance),
         notes=notes,
-        warnings=(*notes, computed.format(names=", ".join(done.computed)))
-        if done.computed
-        else notes,
+        computed=(computed.format(names=", ".join(done.computed)),) if done.computed else (),
         say=request.say,
     )
 
@@ -141,6 +143,16 @@ def _notes(window: RunWindow, universe: Universe | None, say: Say) -> tuple[str,
         more = ", ..." if len(universe.unknown) > 10 else ""
         notes.append(text.format(count=len(universe.unknown), names=shown + more))
     return tuple(notes)
+
+
+def _benchmark_notes(settings: Settings, history: RunHistory, say: Say) -> tuple[str, ...]:
+    """What had to be said about a benchmark that begins after the run."""
+    known = np.flatnonzero(np.isfinite(history.benchmark))
+    if len(known) == 0 or known[0] == 0:
+        return ()
+    text = say("the benchmark {name} has no return before {day}; until then it counts as cash")
+    name = settings.data.benchmark or say("equal weight of the universe")
+    return (text.format(name=name, day=history.sessions[known[0]]),)
 
 
 def _other_buffers(prepared: Prepared, history: RunHistory) -> list[tuple[float, RunHistory]]:

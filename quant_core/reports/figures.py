@@ -53,7 +53,7 @@ def monthly_figure(years: Sequence[int], table: FloatArray, say: Say) -> Figure:
         "x": names,
         "y": [str(year) for year in years],
         "z": [_numbers(row) for row in table],
-        "text": [["" if not np.isfinite(v) else f"{v:.1%}" for v in row] for row in table],
+        "text": [["" if not np.isfinite(v) else f"{v:z.1%}" for v in row] for row in table],
         "texttemplate": "%{text}",
         "zmin": -bound,
         "zmax": bound,

@@ -119,8 +119,9 @@ def _curves(given: ReportInput) -> _Curves:
     returns = returns_since_start(equity, capital)
     gross = gross_returns(returns, given.costs, equity_before(equity, capital))
     fallen = np.full(len(equity), np.nan)
-    if np.isfinite(history.benchmark).all():
-        fallen = drawdown_path(history.benchmark, starting_value=capital)
+    known = np.isfinite(history.benchmark)
+    if known.any():
+        fallen[known] = drawdown_path(history.benchmark[known], starting_value=capital)
     return _Curves(
         equity=equity,
         gross=wealth_path(gross, capital),

@@ -324,6 +324,18 @@ class TestBenchmark:
         assert (column.null_count() == 0) is known
         assert ("beta" in folder.document("metrics")) is known
 
+    def test_one_that_begins_later_says_so(self, console: Console):
+        late = [f"NEW,{day},9,9.5,8.5,9.{day.day:02d},100," for day in DAYS[30:]]
+        extra = console.home / "extra.csv"
+        extra.write_text("\n".join(["symbol,date,open,high,low,close,volume,delisted", *late, ""]))
+        assert console.sync("--path", str(extra)).code == 0
+        ran = console.backtest("--set", "data.benchmark=NEW", "--json")
+        note = f"the benchmark NEW has no return before {DAYS[31]}; until then it counts as cash"
+        assert note in ran.document["notes"]
+        assert f"warning: {note}\n" in ran.err
+        column = Folder(Path(str(ran.document["path"]))).table("equity")["benchmark"]
+        assert column.null_count() == 30
+
     def test_a_symbol_is_bought_at_the_close_before_the_run(self, console: Console):
         folder = start(console, "--set", "data.benchmark=BBB")
         with (console.home / "prices.csv").open(newline="") as stream:
