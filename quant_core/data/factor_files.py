@@ -81,7 +81,7 @@ def _read_segment(folder: Path, segment: Segment, out: FloatArray) -> None:
         column = pl.read_parquet(path, columns=[segment.column])[segment.column]
     except FileNotFoundError as error:
         raise damaged(path, "no such file") from error
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise damaged(path, f"unreadable Parquet: {error}"[:200]) from error
     if len(column) != len(out) or column.null_count() or column.dtype != pl.Float64:
         raise damaged(path, f"{len(column)} values", f"{len(out)} values")

@@ -6,6 +6,7 @@ version, put in place whole. Where it cannot be written the array stays in memor
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,8 @@ import numpy as np
 import polars as pl
 
 from quant_core.data.warehouse_content import cells_of
-from quant_core.data.warehouse_files import damaged
+from quant_core.data.warehouse_files import bytes_hash, damaged
+from quant_core.data.warehouse_manifest import PARTS, Part
 from quant_core.foundation.files import write_atomically
 from quant_core.foundation.panel import Axes
 from quant_core.foundation.types import FloatMatrix
@@ -70,12 +72,12 @@ def copy_matrix(path: Path, out: FloatMatrix) -> bool:
         return False
 
 
-def price_panel(parts: Sequence[Path], axes: Axes, field: str) -> FloatMatrix:
+def price_panel(folder: Path, parts: Sequence[Part], axes: Axes, field: str) -> FloatMatrix:
     """Dense [sessions, symbols] values of one field of the price parts; NaN = unknown."""
     dense = np.full(axes.shape[0] * axes.shape[1], np.nan)
 
-    def place(path: Path) -> None:
-        prices = read_part(path, ["symbol", "date", field])
+    def place(part: Part) -> None:
+        prices = read_part(folder, part, ["symbol", "date", field])
         dense[cells_of(prices, axes)] = prices[field].fill_null(np.nan).to_numpy()
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -83,14 +85,23 @@ def price_panel(parts: Sequence[Path], axes: Axes, field: str) -> FloatMatrix:
     return dense.reshape(axes.shape)
 
 
-def read_part(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """A Parquet part of the warehouse, or the refusal that names it."""
+def read_part(folder: Path, part: Part, columns: list[str] | None = None) -> pl.DataFrame:
+    """The rows of a part in a dataset's folder, its bytes checked against their hash.
+
+    Raises
+    ------
+    DataRefused
+        If the file is missing or its bytes are not those that were published.
+    """
+    path = folder / PARTS / part.file
     try:
-        return pl.read_parquet(path, columns=columns)
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise damaged(path, "no such file") from error
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise damaged(path, f"unreadable Parquet: {error}"[:200]) from error
+    found = bytes_hash(content)
+    if found != part.sha256:
+        raise damaged(path, f"SHA-256 {found}", f"SHA-256 {part.sha256}")
+    return pl.read_parquet(io.BytesIO(content), columns=columns)
 
 
 def _save(path: Path, matrix: FloatMatrix) -> None:

@@ -89,11 +89,11 @@ class Snapshot:
                 expected="one of: " + ", ".join(self.fields),
                 found=field,
             )
-        paths = [self.path_of(part) for part in self.manifest.parts_of("prices")]
+        parts = self.manifest.parts_of("prices")
         return cached_matrix(
             self.cache / f"price-{field}.npy",
             self.axes.shape,
-            lambda: price_panel(paths, self.axes, field),
+            lambda: price_panel(self.root, parts, self.axes, field),
         )
 
     def tables(self) -> DatasetTables:
@@ -162,7 +162,7 @@ class Snapshot:
         if mine is None or mine.content == part.content:
             return mine is not None
         last = older.axes.sessions[-1].item()
-        rows = read_part(self.path_of(mine)).filter(pl.col("date") <= last)
+        rows = read_part(self.root, mine).filter(pl.col("date") <= last)
         return content_hash(rows) == part.content
 
     def _same_symbol_table(self, older: Snapshot) -> bool:
@@ -171,7 +171,7 @@ class Snapshot:
 
     def _table(self, table: str) -> pl.DataFrame:
         parts = self.manifest.parts_of(table)
-        return pl.concat([read_part(self.path_of(part)) for part in parts])
+        return pl.concat([read_part(self.root, part) for part in parts])
 
 
 def _same_kind(newer: Manifest, older: Manifest) -> bool:

@@ -34,7 +34,7 @@ def die_at(step: int) -> None:
 
         return call
 
-    Path.write_bytes = dying("write", Path.write_bytes)  # type: ignore[method-assign]
+    Path.write_bytes = dying("write", Path.write_bytes)  # type: ignore[method-assign]  the point of this file
     os.fsync = dying("fsync", os.fsync)
     os.replace = dying("replace", os.replace)
     os.rename = dying("rename", os.rename)

@@ -351,6 +351,7 @@ class TestDamage:
         with pytest.raises(DataRefused, match="damaged") as caught:
             store.verify()
         assert caught.value.where == str(path)
+        assert "run_factor_computation.py --dataset toy" in caught.value.fix
         store.put({key("a"): values(1)})
         assert same_bits(store.get(key("a")), values(1))
         store.verify()

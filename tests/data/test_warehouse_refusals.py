@@ -222,13 +222,18 @@ class TestDamage:
             warehouse_manifest.read_manifest(folder, snapshot.version)
         assert key in caught.value.found
 
-    def test_a_damaged_panel_file_is_named(self, warehouse):
+    @pytest.mark.parametrize("position", [0, 100, -1])
+    def test_one_wrong_byte_is_noticed_before_it_is_used(self, warehouse, position):
         snapshot = warehouse.publish(FACTS, tables_of(market(5, 2)))
         path = snapshot.path_of(snapshot.manifest.parts[0])
-        path.write_bytes(b"x" * path.stat().st_size)
-        with pytest.raises(DataRefused, match="damaged") as caught:
-            snapshot.panel("close")
-        assert caught.value.where == str(path)
+        content = bytearray(path.read_bytes())
+        content[position] ^= 1
+        path.write_bytes(content)
+        for read in (lambda: snapshot.panel("close"), snapshot.tables):
+            with pytest.raises(DataRefused, match="damaged") as caught:
+                read()
+            assert caught.value.where == str(path)
+            assert caught.value.expected.startswith("SHA-256")
 
     def test_while_a_manifest_is_unreadable_no_part_is_swept(self, warehouse, folder):
         old = warehouse.publish(FACTS, tables_of(market(5, 2)))
