@@ -4,7 +4,7 @@
    run its stage is set anew.
 2. :func:`run_process` starts one process and waits for it with ``wait4``: wall time, processor
    time (user and system, children included) and peak resident memory are the kernel's.
-3. :func:`machine` says where that was; :func:`report` prints medians with their spread.
+3. :func:`machine` says where that was; :func:`figures_asked_for` prints medians with their spread.
 
 Only the standard library is imported: the kernel counts the memory of the process that forks
 towards the one it starts, so the one that measures has to stay small.
@@ -206,7 +206,8 @@ def figures_asked_for(
         except CommandFailed as failure:
             sys.stderr.write(f"error: {failure}\n")
             return 1
-    report(done, as_json=arguments.json)
+    form = _json if arguments.json else _markdown if arguments.markdown else _text
+    sys.stdout.write(form(done) + "\n")
     return 0
 
 
@@ -223,17 +224,50 @@ def machine() -> dict[str, object]:
     }
 
 
-def report(measured: Sequence[Measured], *, as_json: bool) -> None:
-    """Print the machine and every figure."""
-    where = machine()
-    if as_json:
-        figures = {one.figure.name: one.document() for one in measured}
-        sys.stdout.write(json.dumps({"machine": where, "figures": figures}, indent=2) + "\n")
-        return
-    told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in where.items())
-    lines = [told, "", f"{'figure':<26}{'wall s':>24}{'cpu s':>9}{'peak MB':>10}  to reach"]
-    lines += [_line(one) for one in measured]
-    sys.stdout.write("\n".join(lines) + "\n")
+def _json(measured: Sequence[Measured]) -> str:
+    figures = {one.figure.name: one.document() for one in measured}
+    return json.dumps({"machine": machine(), "figures": figures}, indent=2)
+
+
+def _text(measured: Sequence[Measured]) -> str:
+    head = f"{'figure':<26}{'wall s':>24}{'cpu s':>9}{'peak MB':>10}  to reach"
+    lines = [f"{one.figure.name:<26}{_numbers(one)}  {_reached(one)}".rstrip() for one in measured]
+    return "\n".join([_where(), "", head, *lines])
+
+
+def _markdown(measured: Sequence[Measured]) -> str:
+    head = [
+        "| figure | what | median s (least - most) | processor s | peak MB | to reach |",
+        "|---|---|---|---|---|---|",
+    ]
+    rows = [
+        f"| `{one.figure.name}` | {one.figure.what} | {_spread(one)} | {one.median('cpu'):.2f} "
+        f"| {one.median('memory'):,.0f} | {_reached(one)} |"
+        for one in measured
+    ]
+    return "\n".join([*head, *rows, "", _where()])
+
+
+def _where() -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in machine().items())
+
+
+def _spread(one: Measured) -> str:
+    walls = one.values("wall")
+    return f"{one.median('wall'):.2f} ({min(walls):.2f} - {max(walls):.2f})"
+
+
+def _numbers(one: Measured) -> str:
+    return f"{_spread(one):>24}{one.median('cpu'):>9.2f}{one.median('memory'):>10.0f}"
+
+
+def _reached(one: Measured) -> str:
+    limits = [
+        f"{limit:,.1f} {unit}"
+        for limit, unit in ((one.figure.most_seconds, "s"), (one.figure.most_megabytes, "MB"))
+        if limit is not None
+    ]
+    return f"{', '.join(limits)}{'' if one.within else ': not reached'}" if limits else ""
 
 
 def _parse(words: str, names: Sequence[str]) -> argparse.Namespace:
@@ -246,25 +280,14 @@ def _parse(words: str, names: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--runs", type=int, default=LEAST_RUNS, help="counted runs of each figure (default: 5)"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON document")
+    form.add_argument("--markdown", action="store_true", help="print the table of the README")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.figure if name not in names]
     if unknown:
         parser.error(f"unknown figure {', '.join(unknown)}; one of: {listed}")
     return arguments
-
-
-def _line(one: Measured) -> str:
-    walls = one.values("wall")
-    spread = f"{one.median('wall'):.2f} ({min(walls):.2f} - {max(walls):.2f})"
-    limits = [
-        f"{limit:g} {unit}"
-        for limit, unit in ((one.figure.most_seconds, "s"), (one.figure.most_megabytes, "MB"))
-        if limit is not None
-    ]
-    verdict = f"{', '.join(limits)}{'' if one.within else '  NOT REACHED'}" if limits else ""
-    numbers = f"{spread:>24}{one.median('cpu'):>9.2f}{one.median('memory'):>10.0f}"
-    return f"{one.figure.name:<26}{numbers}  {verdict}".rstrip()
 
 
 def _processor() -> str:

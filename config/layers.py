@@ -101,7 +101,20 @@ def _under(key: str, document: Document) -> Document:
     root = document.root
     if root is None:
         return document
+    again = root.values.get(key) if isinstance(root, Entries) else None
+    if isinstance(again, Entries):
+        return Document(None, (*document.problems, _indented_once_too_often(key, again)))
     return Document(Entries({key: root}, root.source, root.line), document.problems)
+
+
+def _indented_once_too_often(key: str, node: Entries) -> ConfigurationError:
+    return ConfigurationError(
+        f"the names stand under a key `{key}:`",
+        expected="names stand at the top level of this file",
+        found=f"`{key}:` and below it {', '.join(node.values)}",
+        where=node.source.where(node.line),
+        fix=f"remove the line `{key}:` and the indentation below it",
+    )
 
 
 def _environment_layers(environment: Mapping[str, str]) -> list[Document]:

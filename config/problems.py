@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from config.known_keys import KeyPath, KnownKey, choices_of, element_of
+from config.known_keys import KeyPath, KnownKey, choices_of, element_of, section_of
 from config.tree import Entries, Items, Node, Scalar, TreePath, dotted, find
 from quant_core.foundation.errors import ConfigurationError
 from quant_core.foundation.settings import MASK, Conflict, Refusal
@@ -171,10 +171,18 @@ def _shown(node: Node | None) -> str:
 
 def _mend(node: Node | None, key: KnownKey, name: str) -> str:
     """What to write instead, where the mistake is a common one."""
+    if isinstance(node, Entries):
+        return _advice_on_alternatives(node, key)
     if not isinstance(node, Scalar):
         return ""
     advice = (a for a in (find_advice(node, key, name) for find_advice in _ADVICE) if a)
     return next(advice, "")
+
+
+def _advice_on_alternatives(node: Entries, key: KnownKey) -> str:
+    sections = [section_of(choice) for choice in choices_of(key.annotation)]
+    begun = [s for s in sections if s is not None and s.model_fields.keys() & node.values.keys()]
+    return "give one of the two, not both" if len(begun) > 1 else ""
 
 
 def _advice_on_words(node: Scalar, key: KnownKey, _: str) -> str:

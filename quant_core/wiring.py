@@ -57,7 +57,21 @@ def build_universe(settings: Settings, snapshot: Snapshot) -> Universe | None:
 
 
 def build_panel(snapshot: Snapshot, universe: Universe | None) -> MarketPanel:
-    """Prices, volume and membership of the snapshot."""
+    """Prices, volume and membership of the snapshot; a volume it lacks is NaN throughout.
+
+    Raises
+    ------
+    UsageError
+        If the dataset has no opens: nothing could be executed.
+    """
+    if "open" not in snapshot.fields:
+        raise UsageError(
+            "the dataset has no opens to execute at",
+            expected="the field open in at least one row",
+            found="only " + ", ".join(snapshot.fields),
+            where=f"dataset {snapshot.dataset}",
+            fix="sync prices with opens; --column open=NAME names a column of the file",
+        )
     member = np.ones(snapshot.axes.shape, dtype=np.bool_) if universe is None else universe.member
     return MarketPanel(
         axes=snapshot.axes,

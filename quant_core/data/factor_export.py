@@ -25,18 +25,28 @@ def write_long_table(path: Path, axes: Axes, columns: Mapping[str, FloatMatrix])
     UsageError
         For another ending.
     """
-    if path.suffix not in (".parquet", ".csv"):
+    refuse_ending(path)
+    table = long_table(axes, columns)
+    if path.suffix.lower() == ".csv":
+        write_atomically(path, lambda part: table.write_csv(part))
+    else:
+        write_atomically(path, lambda part: table.write_parquet(part, compression="zstd"))
+
+
+def refuse_ending(path: Path) -> None:
+    """Refuse a file name whose ending is neither .parquet nor .csv.
+
+    Examples
+    --------
+    >>> refuse_ending(Path("factors.CSV"))
+    """
+    if path.suffix.lower() not in (".parquet", ".csv"):
         raise UsageError(
             "the ending of the output file names no known format",
             expected=".parquet or .csv",
             found=path.name,
             where="--output",
         )
-    table = long_table(axes, columns)
-    if path.suffix == ".csv":
-        write_atomically(path, lambda part: table.write_csv(part))
-    else:
-        write_atomically(path, lambda part: table.write_parquet(part, compression="zstd"))
 
 
 def long_table(axes: Axes, columns: Mapping[str, FloatMatrix]) -> pl.DataFrame:

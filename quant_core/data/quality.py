@@ -15,6 +15,7 @@
    close_missing         there is no close
    close_not_finite      the close is infinite
    close_not_positive    the close is zero or negative
+   price_too_large       the close is above what the ledger can hold
    high_below_low        high < low, both valid
    negative_volume       volume < 0
    conflicting_duplicate another row of the same symbol and date says otherwise; all
@@ -40,7 +41,8 @@ from quant_core.data.quality_findings import (
     observe,
 )
 from quant_core.data.quality_report import EXAMPLES, QUARANTINE_LIMIT, QualityReport, Tally
-from quant_core.data.schema import BAR_FIELDS, RawTable, empty_text
+from quant_core.data.schema import BAR_FIELDS, PRICE_FIELDS, RawTable, empty_text
+from quant_core.foundation.money import LARGEST_MICROS, MICROS_PER_UNIT
 from quant_core.foundation.timing import calendar_sessions
 from quant_core.foundation.types import SessionArray
 
@@ -53,12 +55,15 @@ STRAY_DAYS = 5 * 365
 IDENTICAL_ROWS = 5
 """Two symbols are the same series from so many rows on."""
 
+LARGEST_PRICE = float(LARGEST_MICROS // MICROS_PER_UNIT)
+"""The highest price in whole currency units that the ledger can hold."""
+
 NON_NEGATIVE = ("amount",)
 """Optional fields that may be zero; the other optional ones must be positive."""
 
 REASONS = (
     *("missing_symbol", "missing_date", "not_a_session"),
-    *("close_missing", "close_not_finite", "close_not_positive"),
+    *("close_missing", "close_not_finite", "close_not_positive", "price_too_large"),
     *("high_below_low", "negative_volume", "conflicting_duplicate"),
 )
 """The reasons of the gate in the order in which they are tried."""
@@ -251,6 +256,8 @@ def _cleaned(written: pl.DataFrame) -> pl.DataFrame:
         if name in ("close", "volume"):
             continue
         valid = value >= 0.0 if name in NON_NEGATIVE else value > 0.0
+        if name in PRICE_FIELDS:
+            valid &= value <= LARGEST_PRICE
         columns.append(pl.when(value.is_finite() & valid).then(value))
     return written.with_columns(columns)
 
@@ -265,6 +272,7 @@ def _reasons(cleaned: pl.DataFrame, conflicting: pl.Series, sessions: SessionArr
         close.is_null(),
         ~close.is_finite(),
         ~(close > 0.0),
+        close > LARGEST_PRICE,
         pl.col("high") < pl.col("low"),
         pl.col("volume") < 0.0,
         pl.lit(conflicting),
@@ -290,7 +298,8 @@ def _source_view(judged: _Judged) -> Observations:
     keyed = judged.reason.is_null() | ~judged.reason.is_in(list(REASONS[:2]))
     shown = keyed & ~_repeats_key(judged.cleaned)
     rows, close = judged.cleaned.filter(shown), pl.col("close")
-    valued = rows.with_columns(pl.when(close.is_finite() & (close > 0.0)).then(close))
+    valid = (close > 0.0) & (close <= LARGEST_PRICE)
+    valued = rows.with_columns(pl.when(valid).then(close))
     seen = observe(valued, judged.sessions)
     blanks = blank_findings(judged.written.filter(shown), rows)
     return replace(seen, findings=pl.concat([seen.findings, blanks]))

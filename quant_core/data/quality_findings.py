@@ -222,12 +222,15 @@ def _close_findings(table: _Table) -> list[pl.DataFrame]:
 
 def _move_findings(table: _Table, closes: FloatArray) -> pl.DataFrame:
     moves = np.zeros(len(closes))
-    moves[1:] = closes[1:] / closes[:-1] - 1.0
+    with np.errstate(over="ignore"):  # from next to nothing: an infinite move, and noted
+        moves[1:] = closes[1:] / closes[:-1] - 1.0
     moves[table.first] = 0.0
     rows = np.flatnonzero(np.abs(moves) > LARGE_MOVE)
+    with np.errstate(over="ignore"):
+        percent = (moves[rows] * 100).round(1)
     before = table.frame[rows - 1].select(pl.col("date", "close").name.prefix("previous_"))
     shown = pl.concat([table.frame[rows], before], how="horizontal").with_columns(
-        pl.Series("move", moves[rows]), pl.Series("percent", (moves[rows] * 100).round(1))
+        pl.Series("move", moves[rows]), pl.Series("percent", percent)
     )
     detail = _phrase(
         "", "percent", " %: close ", "close", " after ", "previous_close", " on ", "previous_date"

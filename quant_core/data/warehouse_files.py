@@ -101,7 +101,10 @@ def disk_errors_refused(dataset: str) -> Generator[None]:
 def damaged(path: Path, found: str, expected: str = "the file as it was published") -> DataRefused:
     """The error for a file of the warehouse that is missing or not what was published."""
     dataset = dataset_of(path)
-    fix = f"run_data_sync.py with --dataset {dataset} and the same source writes it anew"
+    fix = (
+        f"run_data_sync.py --replace --dataset {dataset} with the same source and flags "
+        "(--calendar, --price-basis, --currency) writes it anew"
+    )
     if "factors" in path.parts:
         fix = f"delete it; run_factor_computation.py --dataset {dataset} computes its values again"
     return DataRefused(

@@ -211,7 +211,12 @@ def _highest_sequence(folder: Path, kept: tuple[Manifest, ...]) -> int:
 
 
 def _fields(prices: pl.DataFrame) -> tuple[str, ...]:
-    return tuple(name for name in (*BAR_FIELDS, *OPTIONAL_FIELDS) if name in prices.columns)
+    """The fields that at least one row has: a column of nulls is no field."""
+    return tuple(
+        name
+        for name in (*BAR_FIELDS, *OPTIONAL_FIELDS)
+        if name in prices.columns and prices[name].null_count() < prices.height
+    )
 
 
 def _sweep_caches(cache: Path, versions: set[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from quant_core.data.schema import DatasetFacts, DatasetTables
+from quant_core.data.schema import BAR_FIELDS, DatasetFacts, DatasetTables
 from quant_core.data.warehouse_content import content_hash
 from quant_core.data.warehouse_files import damaged
 from quant_core.data.warehouse_manifest import PARTS, Manifest, Part, all_manifests
@@ -58,7 +58,7 @@ class Snapshot:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The price fields there are: open, high, low, close, volume and perhaps more."""
+        """The price fields that at least one row has, from open to the optional ones."""
         return self.manifest.fields
 
     @property
@@ -74,7 +74,8 @@ class Snapshot:
     def panel(self, field: str) -> FloatMatrix:
         """One field as a dense float64 [sessions, symbols], read-only; NaN = unknown.
 
-        Memory-mapped: opening it costs no reading. Nothing is filled.
+        Memory-mapped: opening it costs no reading. Nothing is filled: a field of the bar
+        (open to volume) that no row has is NaN throughout, see :attr:`fields`.
 
         Raises
         ------
@@ -83,7 +84,7 @@ class Snapshot:
         DataRefused
             If a file of the version is damaged.
         """
-        if field not in self.fields:
+        if field not in self.fields and field not in BAR_FIELDS:
             raise UsageError(
                 f"the dataset {self.dataset!r} has no field {field!r}",
                 expected="one of: " + ", ".join(self.fields),

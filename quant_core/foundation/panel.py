@@ -11,9 +11,12 @@ from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.types import BoolArray, FloatMatrix, IntArray, SessionArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Axes:
-    """The labels of a panel: sessions ascending (rows), symbols ascending (columns)."""
+    """The labels of a panel: sessions ascending (rows), symbols ascending (columns).
+
+    Compared by identity: two equal lists of labels are two axes.
+    """
 
     sessions: SessionArray
     symbols: tuple[str, ...]

@@ -37,8 +37,8 @@ SectionKind = TypeVar("SectionKind", bound="Section")
 MASK = "***"
 """What stands in every text in the place of a secret."""
 
-LARGEST_CAPITAL = 1e12
-"""A decimal(18,6) column holds amounts below this (``foundation.money``)."""
+LARGEST_CAPITAL = 1e11
+"""A tenth of what a decimal(18,6) column holds (``foundation.money``): room to grow."""
 
 
 class Bounds(TypedDict, total=False):
@@ -169,7 +169,7 @@ class DataSettings(Section):
 
     dataset: Name = knob("dataset of the warehouse")
     root: Text = knob("folder of the warehouse and of the live state")
-    calendar: Text = knob("exchange calendar, such as XNYS, XSHG, XHKG, XBOM or 24/7")
+    calendar: Text = knob("exchange calendar of a sync, such as XNYS or 24/7; stored with the data")
     universe: Text | None = knob("file of symbol, start, end, category; null = whole dataset")
     benchmark: Text | None = knob("symbol the run is compared with; null = equal weight")
 
@@ -214,9 +214,11 @@ class Dates(Section):
 
 
 def _rebalance_kind(value: object) -> str | None:
-    """Which kind of schedule ``value`` means to be; None = none of them."""
+    """Which kind of schedule ``value`` means to be; None = none of them, or two at once."""
     if isinstance(value, str):
         return "<word>"
+    if isinstance(value, Mapping) and "every" in value and "dates" in value:
+        return None
     if isinstance(value, Every) or (isinstance(value, Mapping) and "every" in value):
         return "<every>"
     if isinstance(value, Dates) or (isinstance(value, Mapping) and "dates" in value):
@@ -263,7 +265,7 @@ class BacktestSettings(Section):
 
     start: SessionDate | None = knob("first session; null = the first with data")
     end: SessionDate | None = knob("last session; null = the last with data")
-    capital: float = knob("cash at the start", unit="currency units", gt=0, lt=LARGEST_CAPITAL)
+    capital: float = knob("cash at the start", unit="currency units", ge=1, le=LARGEST_CAPITAL)
     risk_free_rate: float = knob(
         "rate that ratios are measured against", unit="fraction per year", gt=-1
     )

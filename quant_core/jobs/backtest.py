@@ -22,6 +22,7 @@ from quant_core.foundation.settings import Settings
 from quant_core.foundation.timing import monotonic_seconds
 from quant_core.foundation.types import BoolArray
 from quant_core.jobs.command_line import Outcome, Request
+from quant_core.jobs.factor_source import SnapshotSource
 from quant_core.jobs.factors import factor_panels, own_factors
 from quant_core.jobs.progress import ProgressLine
 from quant_core.jobs.run_papers import Stage, run_id, statistics_of, summary_text, write_papers
@@ -114,7 +115,8 @@ def _prepare(settings: Settings, request: Request) -> Prepared:
     notes = _notes(window, universe, request.say)
     line = ProgressLine(request.say("Factors"))
     own = own_factors(settings.factors)
-    factors, done = factor_panels(snapshot, brain.strategy.factors, own, line)
+    source = SnapshotSource(snapshot, universe)
+    factors, done = factor_panels(source, brain.strategy.factors, own, line)
     computed = request.say("factors computed now and stored: {names}")
     panel = build_panel(snapshot, universe)
     sessions = snapshot.axes.sessions[window.first : window.last + 1]

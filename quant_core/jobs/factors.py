@@ -1,95 +1,72 @@
 """Factor values for whoever needs them: from the store, else extended, else computed.
 
-1. :func:`ensure_stored` extends or computes what the store lacks (:func:`_extend`,
-   :func:`_compute`) and stores it in batches, so that an interruption keeps what was
-   complete.
-2. :func:`factor_panels` returns the matrices.
+1. :func:`ensure_stored` finds what the store lacks for this version of the data.
+2. Factors of an earlier version whose history is unchanged get their new sessions only
+   (:func:`_extend`), the others are computed (:func:`_compute`); both store in batches,
+   so that an interruption keeps what was complete.
+3. :func:`stored_values` and :func:`factor_panels` return the matrices; a damaged file is
+   computed again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from quant_core.data.factor_store import FactorKey, FactorStore
-from quant_core.data.warehouse import Snapshot
 from quant_core.factors.expression import Expression
 from quant_core.factors.factor import Factor
-from quant_core.factors.library import resolve
-from quant_core.factors.operator_table import OPERATOR_VERSION
+from quant_core.factors.fields import GROUP_FIELDS, NUMBER_FIELDS
+from quant_core.factors.library import BARE_EXPRESSION, check_own_name, resolve
 from quant_core.factors.parser import parse
 from quant_core.factors.plan import required_fields, required_groups
-from quant_core.factors.printer import to_text
-from quant_core.factors.source import FieldUnavailable
-from quant_core.foundation.errors import ExpressionError
-from quant_core.foundation.panel import Axes
+from quant_core.foundation.errors import DataRefused, ExpressionError, UsageError
 from quant_core.foundation.timing import monotonic_seconds
-from quant_core.foundation.types import FloatMatrix, IntArray
+from quant_core.foundation.types import FloatMatrix
+from quant_core.jobs.factor_source import SnapshotSource
 
 if TYPE_CHECKING:
     from quant_core.factors.evaluator import FactorValues
 
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with (factors done, factors in all)."""
+
+Store: TypeAlias = Callable[[Mapping[FactorKey, FloatMatrix]], None]
+
 OWN_LIBRARY = "user"
 """Library of the factors of config/factors.yaml."""
 
-BATCH = 32
-"""Factors published together: one manifest a batch."""
+BATCH_BYTES = 512 * 2**20
+"""Values published together: one manifest a batch, and the memory they hold until then."""
 
-
-class SnapshotSource:
-    """A snapshot of the warehouse as the evaluator sees it.
-
-    ``industry`` is the category of the symbol table, the same at every session.
-    """
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    @property
-    def axes(self) -> Axes:
-        """Sessions and symbols."""
-        return self._snapshot.axes
-
-    def field(self, name: str) -> FloatMatrix:
-        """A price field of the dataset."""
-        if name not in self._snapshot.fields:
-            raise FieldUnavailable(name, self._snapshot.fields)
-        return self._snapshot.panel(name)
-
-    def groups(self, name: str) -> IntArray:
-        """Codes of the symbols' categories, -1 where there is none."""
-        table = self._snapshot.symbol_table().drop_nulls("category")
-        if name != "industry" or table.is_empty():
-            raise FieldUnavailable(name)
-        categories = dict(zip(table["symbol"].to_list(), table["category"].to_list(), strict=True))
-        codes = {category: i for i, category in enumerate(sorted(set(categories.values())))}
-        one = [codes.get(categories.get(symbol, ""), -1) for symbol in self.axes.symbols]
-        return np.tile(np.array(one, dtype=np.int64), (self.axes.shape[0], 1))
+MEMORY_BYTES = 4 * 2**30
+"""Largest working set of one evaluation; beyond it the panel is computed in blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Computation:
     """What a call of :func:`ensure_stored` did, by factor name.
 
-    ``unavailable`` names the missing field, ``seconds`` the wall time of each factor that
-    was computed (a sub-expression shared by several counts for the first of them).
+    ``unavailable`` names the missing fields, ``seconds`` the wall time of each factor that
+    was worked on (a sub-expression shared by several counts for the first of them).
     """
 
-    stored: tuple[str, ...]
-    extended: tuple[str, ...]
-    computed: tuple[str, ...]
-    unavailable: Mapping[str, str]
-    seconds: Mapping[str, float]
+    stored: tuple[str, ...] = ()
+    extended: tuple[str, ...] = ()
+    computed: tuple[str, ...] = ()
+    unavailable: Mapping[str, tuple[str, ...]] | None = None
+    seconds: Mapping[str, float] | None = None
 
 
 def own_factors(texts: Mapping[str, str]) -> dict[str, Factor]:
-    """The user's factors of the settings, each checked to parse."""
+    """The user's factors of the settings, each with a free name and a text that parses."""
     own = {name: Factor(name, OWN_LIBRARY, text, citation="") for name, text in texts.items()}
     for factor in own.values():
         try:
+            check_own_name(factor.name)
             parse(factor.text)
         except ExpressionError as error:
             error.where = f"factor {factor.name!r} of config/factors.yaml"
@@ -97,128 +74,176 @@ def own_factors(texts: Mapping[str, str]) -> dict[str, Factor]:
     return own
 
 
-def key_of(factor: Factor) -> FactorKey:
-    """The store key of a factor: name, canonical text, operator version."""
-    return FactorKey(factor.name, to_text(factor.expression), OPERATOR_VERSION)
+def refuse_unknown(factors: Sequence[Factor], fields: Sequence[str] = ()) -> None:
+    """Refuse a text with a name that is no factor, no field of the language, none of the dataset.
+
+    A field the language knows and the dataset lacks makes a factor unavailable; any other
+    name is a slip.
+    """
+    known = {*NUMBER_FIELDS, *GROUP_FIELDS, *fields}
+    for factor in factors:
+        tree = factor.expression
+        names = [*required_fields(tree), *required_groups(tree)]
+        unknown = [name for name in names if name not in known]
+        if unknown and factor.library in (BARE_EXPRESSION, OWN_LIBRARY):
+            raise ExpressionError(
+                "unknown factor or field",
+                expected="a factor's name (--list shows them), or a field: "
+                + ", ".join(sorted(known)),
+                found=", ".join(unknown),
+                where=factor.text,
+                fix="a factor's name stands alone; inside a text write its formula",
+            )
 
 
 def ensure_stored(
-    snapshot: Snapshot,
-    factors: Sequence[Factor],
-    progress: Callable[[int, int], None],
+    source: SnapshotSource, factors: Sequence[Factor], progress: Progress
 ) -> Computation:
     """Compute what the store does not hold for this version of the data.
 
-    A factor stored for an earlier version whose history is unchanged is extended by the
-    new sessions only. One whose field the dataset lacks is reported with the field's name.
+    Factors of the same name are one factor. One whose field the dataset lacks is reported
+    with the field's name and never computed from something else.
     """
-    store = FactorStore(snapshot)
+    store = FactorStore(source.snapshot)
+    distinct = list({factor.name: factor for factor in factors}.values())
     held = {entry.key for entry in store.stored()}
-    missing = [factor for factor in factors if key_of(factor) not in held]
-    if not missing:
-        return Computation(tuple(factor.name for factor in factors), (), (), {}, {})
-    source = SnapshotSource(snapshot)
-    available, unavailable = _available(missing, source)
-    extended = _extend(store, source, available)
-    rest = [factor for factor in available if factor.name not in extended]
-    seconds = _compute(store, source, rest, progress)
+    missing = [factor for factor in distinct if source.key_of(factor) not in held]
+    lacking = {factor.name: source.missing_fields(factor) for factor in missing}
+    unavailable = {name: fields for name, fields in lacking.items() if fields}
+    able = [factor for factor in missing if factor.name not in unavailable]
+    rows = {factor.name: store.extendable_rows(source.key_of(factor)) for factor in able}
+    extended = [factor for factor in able if rows[factor.name] > 0]
+    computed = [factor for factor in able if rows[factor.name] == 0]
+    seconds = _extend(store, source, extended, rows, progress)
+    seconds |= _work(store.put, source, computed, 0, progress)
     absent = {factor.name for factor in missing}
     return Computation(
-        stored=tuple(factor.name for factor in factors if factor.name not in absent),
-        extended=tuple(extended),
-        computed=tuple(factor.name for factor in rest),
+        stored=tuple(factor.name for factor in distinct if factor.name not in absent),
+        extended=tuple(factor.name for factor in extended),
+        computed=tuple(factor.name for factor in computed),
         unavailable=unavailable,
         seconds=seconds,
     )
 
 
+def stored_values(source: SnapshotSource, factors: Sequence[Factor]) -> dict[str, FloatMatrix]:
+    """Stored values by factor name; a factor whose file is damaged is computed again.
+
+    Raises
+    ------
+    DataRefused
+        If the values cannot be read back even then.
+    """
+    store = FactorStore(source.snapshot)
+    values: dict[str, FloatMatrix] = {}
+    for factor in factors:
+        found = store.get(source.key_of(factor))
+        if found is None:
+            _work(store.put, source, [factor], 0, _silent)
+            found = store.get(source.key_of(factor))
+        if found is None:
+            raise DataRefused(
+                "stored factor values cannot be read back",
+                found=factor.name,
+                where=f"dataset {source.snapshot.dataset}",
+                fix="check the disk, then run run_factor_computation.py again",
+            )
+        values[factor.name] = found
+    return values
+
+
 def factor_panels(
-    snapshot: Snapshot,
+    source: SnapshotSource,
     names: Sequence[str],
     own: Mapping[str, Factor],
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> tuple[dict[str, FloatMatrix], Computation]:
     """Values of factors by the names or texts they were asked by, computed if need be."""
     factors = {name: resolve(name, own) for name in names}
-    done = ensure_stored(snapshot, list(factors.values()), progress)
-    if done.unavailable:
-        raise FieldUnavailable(next(iter(done.unavailable.values())), snapshot.fields)
-    store = FactorStore(snapshot)
-    panels: dict[str, FloatMatrix] = {}
-    for name, factor in factors.items():
-        stored = store.get(key_of(factor))
-        assert stored is not None
-        panels[name] = stored
-    return panels, done
+    refuse_unknown(list(factors.values()), source.snapshot.fields)
+    done = ensure_stored(source, list(factors.values()), progress)
+    for name, fields in (done.unavailable or {}).items():
+        raise UsageError(
+            "the strategy reads a factor that the dataset cannot give",
+            expected=f"a dataset with {', '.join(fields)}",
+            found=f"{source.snapshot.dataset} with {', '.join(source.snapshot.fields)}",
+            where=f"factor {name}",
+            fix="use another factor or another dataset",
+        )
+    values = stored_values(source, list(factors.values()))
+    return {name: values[factor.name] for name, factor in factors.items()}, done
 
 
-def _compute(
+def _extend(
     store: FactorStore,
     source: SnapshotSource,
     factors: Sequence[Factor],
-    progress: Callable[[int, int], None],
+    rows: Mapping[str, int],
+    progress: Progress,
 ) -> dict[str, float]:
-    """Compute factors in one plan and store them batch by batch; seconds by name."""
+    """Add the new sessions to factors an earlier version has; seconds by name."""
+    seconds: dict[str, float] = {}
+    for length in sorted({rows[factor.name] for factor in factors}):
+        group = [factor for factor in factors if rows[factor.name] == length]
+        seconds |= _work(store.extend, source, group, length, progress)
+    return seconds
+
+
+def _work(
+    store: Store,
+    source: SnapshotSource,
+    factors: Sequence[Factor],
+    first_row: int,
+    progress: Progress,
+) -> dict[str, float]:
+    """Evaluate factors from ``first_row`` on and store them batch by batch; seconds by name."""
     seconds: dict[str, float] = {}
     values: dict[FactorKey, FloatMatrix] = {}
+    held = 0
     before = monotonic_seconds()
-    for finished in _evaluated([factor.expression for factor in factors], source):
+    for finished in _evaluated([f.expression for f in factors], source, first_row):
         factor = factors[finished.place]
-        values[key_of(factor)] = finished.values
+        values[source.key_of(factor)] = finished.values
+        held += finished.values.nbytes
         now = monotonic_seconds()
         seconds[factor.name], before = now - before, now
         progress(len(seconds), len(factors))
-        if len(values) == BATCH or len(seconds) == len(factors):
-            store.put(values)
-            values, before = {}, monotonic_seconds()
+        if held >= BATCH_BYTES:
+            store(values)
+            values, held, before = {}, 0, monotonic_seconds()
+    if values:
+        store(values)
     return seconds
 
 
 def _evaluated(
-    trees: Sequence[Expression], source: SnapshotSource, first_row: int = 0
+    trees: Sequence[Expression], source: SnapshotSource, first_row: int
 ) -> Iterator[FactorValues]:
-    """Evaluate from ``first_row`` on; the evaluator loads only when something is missing."""
-    from quant_core.factors.evaluator import evaluate_each
+    """All factors in one plan where that fits in memory, else some at a time, in blocks.
 
-    return evaluate_each(trees, source, rows=slice(first_row, None))
+    The evaluator and its compiler load only when something is to be computed.
+    """
+    if not trees:
+        return
+    from quant_core.factors.blocks import evaluate_in_blocks
+    from quant_core.factors.evaluator import FactorValues, evaluate_each
+    from quant_core.factors.fusion import peak_matrices
+    from quant_core.factors.plan import build_plan
+
+    sessions, symbols = source.axes.shape
+    rows = slice(first_row, None)
+    matrix_bytes = max(1, sessions * symbols * 8)
+    if peak_matrices(build_plan(trees)) * matrix_bytes <= MEMORY_BYTES:
+        yield from evaluate_each(trees, source, rows=rows)
+        return
+    at_once = max(1, BATCH_BYTES // matrix_bytes)
+    for start in range(0, len(trees), at_once):
+        chosen = trees[start : start + at_once]
+        into = [np.empty((sessions - first_row, symbols)) for _ in chosen]
+        evaluate_in_blocks(chosen, source, into, memory_bytes=MEMORY_BYTES, rows=rows)
+        for place, values in enumerate(into, start=start):
+            yield FactorValues(place, values)
 
 
-def _available(
-    factors: Sequence[Factor], source: SnapshotSource
-) -> tuple[list[Factor], dict[str, str]]:
-    """Factors the dataset has the fields for, and the missing field of each other one."""
-    available: list[Factor] = []
-    unavailable: dict[str, str] = {}
-    for factor in factors:
-        try:
-            for name in required_fields(factor.expression):
-                source.field(name)
-            for name in required_groups(factor.expression):
-                source.groups(name)
-        except FieldUnavailable as missing:
-            unavailable[factor.name] = missing.field
-        else:
-            available.append(factor)
-    return available, unavailable
-
-
-def _extend(store: FactorStore, source: SnapshotSource, factors: Sequence[Factor]) -> list[str]:
-    """Carry factors of an earlier version on over the new sessions."""
-    earlier = {factor.name: store.previous(key_of(factor)) for factor in factors}
-    able = [factor for factor in factors if earlier[factor.name] is not None]
-    values: dict[FactorKey, FloatMatrix] = {}
-    by_length: dict[int, list[Factor]] = {}
-    for factor in able:
-        before = earlier[factor.name]
-        assert before is not None
-        by_length.setdefault(before[1].shape[0], []).append(factor)
-    for length, group in by_length.items():
-        trees = [factor.expression for factor in group]
-        for finished in _evaluated(trees, source, first_row=length):
-            factor = group[finished.place]
-            before = earlier[factor.name]
-            assert before is not None
-            values[key_of(factor)] = np.concatenate([before[0], finished.values])
-    if values:
-        store.put(values)
-    return [factor.name for factor in able]
+def _silent(_done: int, _total: int) -> None:
+    """No progress to show."""

@@ -26,9 +26,12 @@ from quant_core.foundation.timing import monotonic_seconds, utc_now
 from quant_core.foundation.types import FloatArray
 from quant_core.jobs.assumptions import assumptions, known_biases
 from quant_core.performance.gap_risk import gap_risk
-from quant_core.performance.implementation_costs import summarise_exposure, summarise_trading
+from quant_core.performance.implementation_costs import (
+    summarise_exposure,
+    summarise_trading,
+)
 from quant_core.performance.metric import RunStatistics
-from quant_core.performance.statistics import summarise
+from quant_core.performance.statistics import Conventions, summarise
 from quant_core.reports.results import RunPapers, metrics_document, write_run
 from quant_core.reports.trading_sections import BufferRun
 from quant_core.reports.words import display_width, metric_label, metric_text, padded
@@ -89,8 +92,11 @@ def statistics_of(stage: Stage) -> RunStatistics:
         history.equity_micros,
         history.starting_capital_micros,
         history.benchmark if has_benchmark else None,
-        stage.loaded.settings.backtest.risk_free_rate,
-        PERIODS_PER_YEAR,
+        Conventions(
+            stage.loaded.settings.backtest.risk_free_rate,
+            PERIODS_PER_YEAR,
+            stage.loaded.settings.random_seed,
+        ),
     )
     target = statistics.value("benchmark_total_return") if has_benchmark else None
     traded, costs = _traded_and_costs(history)

@@ -11,13 +11,20 @@ from quant_core.foundation.types import FloatArray
 EQUAL_WEIGHT = "equal_weight"
 """Name of the benchmark that holds the whole universe at equal weight."""
 
+LONGEST_SILENCE = 60
+"""Sessions without a close after which ``equal_weight`` leaves a name out."""
+
 
 def benchmark_returns(panel: MarketPanel, name: str, first: int, last: int) -> FloatArray:
     """Close-to-close returns of the benchmark for rows ``first`` to ``last``.
 
     ``equal_weight``: the mean simple return over the names that are in the universe at
-    the close before and have a close on both sessions, rebalanced every session at no
-    cost. Any other name is a symbol: its close over its last valid close before, less
+    the close before and had a close in the :data:`LONGEST_SILENCE` sessions up to then,
+    rebalanced every session at no cost. Each is valued at its last valid close on both
+    sessions: one without a close today returns 0, and its next close brings the move of
+    the whole gap. A name that is silent longer leaves at its last close and counts again
+    from the session after its next one. No value depends on a later price: a name that
+    never trades again is not told from a suspended one before that. Any other name is a symbol: its close over its last valid close before, less
     1, so that a session without a close returns 0 and the next one spans the gap. The
     universe of the session before is used, because it was known when held.
 
@@ -56,13 +63,21 @@ def benchmark_values(returns: FloatArray, capital: float) -> FloatArray:
 
 
 def _equal_weight_returns(panel: MarketPanel, first: int, last: int) -> FloatArray:
-    before = panel.close[first - 1 : last]
-    after = panel.close[first : last + 1]
-    known = panel.member[first - 1 : last] & np.isfinite(before) & np.isfinite(after)
-    growth = np.divide(after, before, out=np.zeros_like(after), where=known)
-    count = known.sum(axis=1)
-    mean = growth.sum(axis=1) / np.maximum(count, 1) - 1
-    return np.where(count > 0, mean, np.nan)
+    symbols = panel.close.shape[1]
+    price = np.full(symbols, np.nan)
+    silent = np.zeros(symbols, dtype=np.int64)
+    returns = np.full(last + 1 - first, np.nan)
+    for row in range(max(first - LONGEST_SILENCE, 0), last + 1):
+        close = panel.close[row]
+        traded = np.isfinite(close)
+        now = np.where(traded, close, price)
+        if row >= first:
+            held = panel.member[row - 1] & np.isfinite(price) & (silent < LONGEST_SILENCE)
+            if held.any():
+                returns[row - first] = (now[held] / price[held]).mean() - 1
+        price = now
+        silent = np.where(traded, 0, silent + 1)
+    return returns
 
 
 def _carried_forward(closes: FloatArray) -> FloatArray:

@@ -14,6 +14,8 @@ highest close so far, the starting capital included.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from quant_core.foundation.money import MICROS_PER_UNIT
@@ -43,10 +45,30 @@ from quant_core.performance.tail_risk import (
     historical_value_at_risk,
 )
 
-SHARPE_PLAN = BootstrapPlan(confidence=0.95, resamples=2_000, seed=19_940_501)
+CONFIDENCE = 0.95
+RESAMPLES = 2_000
 """How the Sharpe interval is resampled; the convention printed beside it says the same."""
 
 TAIL_LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """What turns a curve into yearly numbers.
+
+    Attributes
+    ----------
+    risk_free_rate : float
+        Per year, as a fraction.
+    periods_per_year : int
+        Sessions per year, 252 for most exchanges.
+    seed : int
+        Of the bootstrap of the Sharpe ratio.
+    """
+
+    risk_free_rate: float
+    periods_per_year: int
+    seed: int
 
 
 def summarise(
@@ -54,8 +76,7 @@ def summarise(
     equity_micros: IntArray,
     starting_capital_micros: int,
     benchmark_values: FloatArray | None,
-    risk_free_rate: float,
-    periods_per_year: int,
+    conventions: Conventions,
 ) -> RunStatistics:
     """The statistics of a run in the order of the report.
 
@@ -71,10 +92,8 @@ def summarise(
         Value in currency units, at each close, of the same starting capital held in the
         benchmark, length n. NaN is unknown: no return is formed there, and the next one
         spans the gap. None or all NaN: no benchmark, and its metrics are absent.
-    risk_free_rate : float
-        Per year, as a fraction.
-    periods_per_year : int
-        Sessions per year, 252 for most exchanges.
+    conventions : Conventions
+        Risk-free rate, sessions per year, seed.
 
     Returns
     -------
@@ -91,7 +110,7 @@ def summarise(
     --------
     >>> days = np.array(["2024-01-02", "2024-01-03", "2024-01-04"], dtype="datetime64[D]")
     >>> equity = np.array([1_010_000, 999_900, 1_100_000]) * 1_000_000
-    >>> found = summarise(days, equity, 10**12, None, 0.0, 252)
+    >>> found = summarise(days, equity, 10**12, None, Conventions(0.0, 252, seed=7))
     >>> round(found.value("total_return"), 6), round(found.value("max_drawdown"), 6)
     (0.1, -0.01)
     >>> found.get("cagr").convention
@@ -101,12 +120,14 @@ def summarise(
         sessions,
         equity_micros,
         starting_capital_micros,
-        rate=per_period_rate(risk_free_rate, periods_per_year=periods_per_year),
-        periods_per_year=periods_per_year,
+        rate=per_period_rate(
+            conventions.risk_free_rate, periods_per_year=conventions.periods_per_year
+        ),
+        periods_per_year=conventions.periods_per_year,
     )
     metrics = [
         *_return_metrics(own),
-        *_sharpe_metrics(own, risk_free_rate),
+        *_sharpe_metrics(own, conventions),
         *_drawdown_metrics(own),
         *_distribution_metrics(own),
     ]
@@ -137,13 +158,14 @@ def _return_metrics(own: RunCurve) -> list[Metric]:
     ]
 
 
-def _sharpe_metrics(own: RunCurve, risk_free_rate: float) -> list[Metric]:
+def _sharpe_metrics(own: RunCurve, conventions: Conventions) -> list[Metric]:
     days = own.periods_per_year
-    found = sharpe_interval(own.returns, SHARPE_PLAN, risk_free=own.rate, periods_per_year=days)
+    plan = BootstrapPlan(CONFIDENCE, RESAMPLES, conventions.seed)
+    found = sharpe_interval(own.returns, plan, risk_free=own.rate, periods_per_year=days)
     interval = (
-        f"{SHARPE_PLAN.confidence:.0%} percentile interval, stationary bootstrap, "
-        f"{SHARPE_PLAN.resamples:,} resamples, mean block {found.mean_block:.1f} sessions, "
-        f"seed {SHARPE_PLAN.seed}"
+        f"{plan.confidence:.0%} percentile interval, stationary bootstrap, "
+        f"{plan.resamples:,} resamples, mean block {found.mean_block:.1f} sessions, "
+        f"seed {plan.seed}"
     )
     above_zero = probabilistic_sharpe_ratio(
         SharpeSample.of(own.returns, risk_free=own.rate), threshold=0.0
@@ -155,7 +177,7 @@ def _sharpe_metrics(own: RunCurve, risk_free_rate: float) -> list[Metric]:
             found.estimate,
             "ratio",
             f"arithmetic mean / standard deviation (ddof 1) of daily excess returns "
-            f"x sqrt({days}), risk-free {risk_free_rate:.2%} a year",
+            f"x sqrt({days}), risk-free {conventions.risk_free_rate:.2%} a year",
         ),
         Metric.of("sharpe_low", found.low, "ratio", interval),
         Metric.of("sharpe_high", found.high, "ratio", interval),

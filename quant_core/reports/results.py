@@ -6,6 +6,7 @@ renamed at the end, so that an interrupted run leaves the earlier result as it w
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -40,7 +41,14 @@ class RunPapers:
 
 
 def write_run(folder: Path, history: RunHistory, papers: RunPapers) -> None:
-    """Write the run into ``folder``, replacing an earlier run of the same id whole."""
+    """Write the run into ``folder``, replacing an earlier run of the same id whole.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or cannot be written, naming the folder; an earlier run of
+        the same id stays as it was.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
@@ -48,8 +56,10 @@ def write_run(folder: Path, history: RunHistory, papers: RunPapers) -> None:
         part.chmod(0o755)
         sync(part)
         _put_in_place(part, folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(part, ignore_errors=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(folder)
         raise
 
 
@@ -112,7 +122,10 @@ def _write_files(part: Path, history: RunHistory, papers: RunPapers) -> None:
 
 
 def _write_table(table: pl.DataFrame, path: Path) -> None:
-    table.write_parquet(path, compression="zstd", statistics=True)
+    # Encoded in memory, so that a full disk is the system's own error and not polars'.
+    content = io.BytesIO()
+    table.write_parquet(content, compression="zstd", statistics=True)
+    path.write_bytes(content.getbuffer())
 
 
 def _put_in_place(part: Path, folder: Path) -> None:

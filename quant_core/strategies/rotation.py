@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from quant_core.foundation.errors import StrategyError
-from quant_core.foundation.settings import Section, StrategySettings, knob
+from quant_core.foundation.settings import Conflict, Section, StrategySettings, knob
 from quant_core.strategies.base import BaseStrategy, MarketView, register_strategy
 from quant_core.trading.account import Book
 from quant_core.trading.target import Target, Weights
@@ -20,6 +21,18 @@ class EtfRotationSettings(Section):
     safe_asset: str = knob("symbol that takes the place of an asset below its trend")
     momentum_sessions: int = knob("look-back of the ranking", unit="sessions", ge=1)
     trend_sessions: int = knob("length of the average that is the trend", unit="sessions", ge=1)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Each asset stands once in the list; the safe asset may be one of them."""
+        repeated = [asset for asset, times in Counter(self.assets).items() if times > 1]
+        if repeated:
+            yield Conflict(
+                "the rotation names an asset more than once",
+                keys=("assets",),
+                expected="each symbol once",
+                found=", ".join(repeated),
+                fix="remove the repetition",
+            )
 
 
 @register_strategy("etf_rotation")

@@ -17,12 +17,20 @@ from quant_core.trading.target import Hold, Target, Weights
 VOLATILITY_FACTOR = "volatility_20"
 """The factor that ``weighting: inverse_volatility`` divides by."""
 
+CAPITALISATION_FACTOR = "$cap"
+"""The field of the dataset that ``weighting: cap`` is proportional to."""
+
+_WEIGHING_FACTORS = {
+    "inverse_volatility": VOLATILITY_FACTOR,
+    "cap": CAPITALISATION_FACTOR,
+}
+
 
 class LinearSettings(Section):
     """Settings of the linear strategy, under ``strategy.linear``."""
 
     weights: Mapping[str, float] = knob("weight of each factor, by name or expression", whole=True)
-    weighting: Literal["equal", "score", "inverse_volatility"] = knob(
+    weighting: Literal["equal", "score", "inverse_volatility", "cap"] = knob(
         "how the selected names share the equity"
     )
 
@@ -35,8 +43,10 @@ class LinearStrategy(BaseStrategy):
     2. Each factor is standardised over the eligible names (:func:`standardise`).
     3. Score: sum of z times weight, weights divided by the sum of their absolute values.
     4. The ``top_k`` highest scores, ties ascending by symbol.
-    5. Weights: equal; ``score`` (score less the lowest eligible score); or
-       ``inverse_volatility`` (1 / volatility_20, names without it left out).
+    5. Weights: equal; ``score`` (score less the lowest eligible score);
+       ``inverse_volatility`` (1 / volatility_20); or ``cap`` (market capitalisation at
+       T-1). A name whose volatility or capitalisation is not a positive number is not
+       eligible where it sets the weights.
     """
 
     Settings: ClassVar[type[Section]] = LinearSettings
@@ -55,14 +65,15 @@ class LinearStrategy(BaseStrategy):
                 where="strategy.linear.weights",
             )
         self._weighting = options.weighting
+        self._weighing_factor = _WEIGHING_FACTORS.get(options.weighting)
         self._weights = {name: weight / total for name, weight in options.weights.items()}
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """The factors of the weights, and the volatility where it sets the weights."""
+        """The factors of the weights, and the one that shares the equity, if any."""
         names = dict.fromkeys(self._weights)
-        if self._weighting == "inverse_volatility":
-            names[VOLATILITY_FACTOR] = None
+        if self._weighing_factor is not None:
+            names[self._weighing_factor] = None
         return tuple(names)
 
     def decide(self, view: MarketView, book: Book) -> Target:
@@ -70,8 +81,9 @@ class LinearStrategy(BaseStrategy):
         values = [view.factor(name) for name in self._weights]
         known = np.logical_or.reduce([np.isfinite(v) for v in values])
         eligible = view.eligible & known
-        if self._weighting == "inverse_volatility":
-            eligible = eligible & (view.factor(VOLATILITY_FACTOR) > 0.0)
+        if self._weighing_factor is not None:
+            measure = view.factor(self._weighing_factor)
+            eligible = eligible & (measure > 0.0) & np.isfinite(measure)
         if not eligible.any():
             return Hold("no eligible name: no factor is known at this close")
         score = np.zeros(len(view.symbols))
@@ -92,8 +104,10 @@ class LinearStrategy(BaseStrategy):
                 return equal
             case "score":
                 strength = score[chosen] - score[eligible].min()
-            case _:
+            case "inverse_volatility":
                 strength = 1 / view.factor(VOLATILITY_FACTOR)[chosen]
+            case "cap":
+                strength = view.factor(CAPITALISATION_FACTOR)[chosen]
         total = strength.sum()
         return strength / total if total > 0.0 else equal
 

@@ -305,8 +305,7 @@ class TestRefusals:
         ("options", "problem", "expected", "found"),
         [
             ({"stocks": 8001}, "number of stocks", "0 to 8,000", "8,001"),
-            ({"stocks": 8000, "etfs": 1}, "number of symbols", "1 to 8,000", "8,001"),
-            ({"stocks": 0, "etfs": 0}, "number of symbols", "1 to 8,000", "0"),
+            ({"stocks": 0, "etfs": 0}, "number of symbols", "1 to 8,014", "0"),
             ({"sessions": 0}, "number of sessions", "1 to 2,520", "0"),
             ({"sessions": 2521}, "number of sessions", "1 to 2,520", "2,521"),
             ({"etfs": 15}, "number of ETFs", "0 to 14", "15"),
@@ -321,6 +320,9 @@ class TestRefusals:
         assert str(error).startswith(f"the synthetic market cannot have this {problem}")
         assert (error.expected, error.found) == (expected, found)
         assert error.fix
+
+    def test_the_largest_market_is_not_refused_for_its_funds(self):
+        assert DemoOptions(stocks=8000).symbols == 8012
 
     def test_calendar_with_too_few_sessions(self, monkeypatch):
         def five(calendar, first, last):

@@ -36,6 +36,8 @@ class TestExamples:
             ("close_not_finite", {"close": -math.inf}),
             ("close_not_positive", {"close": 0.0}),
             ("close_not_positive", {"close": -1.0}),
+            ("price_too_large", {"close": 1e12}),
+            ("price_too_large", {"close": 1e308, "high": 1.0, "low": 2.0}),
             ("high_below_low", {"high": 9.0, "low": 9.1}),
             ("negative_volume", {"volume": -1.0}),
         ],
@@ -43,6 +45,13 @@ class TestExamples:
     def test_a_row_is_refused_with_its_reason(self, reason, values):
         frame = altered(bars("A", [10.0, 11.0, 12.0]), 1, **values)
         assert reasons(frame) == {reason: 1}
+
+    @pytest.mark.filterwarnings("error")
+    def test_the_largest_price_is_kept_and_extremes_are_no_warning(self):
+        frame = bars("A", [5e-324, 1e12 - 1, 1.7e308, 2.0, 5e-324, 1.0])
+        seen = inspect(raw(frame), "XNYS")
+        assert seen.prices["close"].to_list() == [5e-324, 1e12 - 1, 2.0, 5e-324, 1.0]
+        assert seen.quarantine["reason"].to_list() == ["price_too_large"]
 
     def test_an_infinite_volume_is_unknown_and_the_row_stays(self):
         seen = inspect(raw(altered(bars("A", [10.0, 11.0]), 1, volume=-math.inf)), "XNYS")
@@ -64,7 +73,7 @@ class TestExamples:
         frame = altered(bars("A", [10.0, 11.0]), 0, close=None, volume=-5.0, high=1.0, low=2.0)
         assert reasons(frame) == {"close_missing": 1}
 
-    @pytest.mark.parametrize("value", [None, math.nan, 0.0, -3.0, math.inf])
+    @pytest.mark.parametrize("value", [None, math.nan, 0.0, -3.0, math.inf, 1e12])
     @pytest.mark.parametrize("field", ["open", "high", "low"])
     def test_an_invalid_price_beside_the_close_becomes_unknown(self, field, value):
         seen = inspect(raw(altered(bars("A", [10.0, 11.0]), 0, **{field: value})), "XNYS")
@@ -203,7 +212,7 @@ class TestRefusals:
 
 
 PRICES = st.one_of(
-    st.none(), st.sampled_from([0.0, -1.0, math.inf, math.nan]), st.floats(1.0, 4.0).map(round)
+    st.none(), st.sampled_from([0.0, -1.0, math.inf, math.nan, 1e12]), st.floats(1.0, 4.0).map(round)
 )
 ROWS = st.lists(
     st.tuples(
@@ -245,7 +254,7 @@ def naive(rows: list[tuple]) -> tuple[dict[str, int], int, int]:
 
 def naive_reason(row: tuple, conflicting: bool) -> str:
     symbol, day, _, high, low, close, volume = row
-    valid = [p if p is not None and 0 < p < math.inf else None for p in (high, low)]
+    valid = [p if p is not None and 0 < p < 10**12 else None for p in (high, low)]
     tests = [
         ("missing_symbol", symbol is None),
         ("missing_date", day is None),
@@ -253,6 +262,7 @@ def naive_reason(row: tuple, conflicting: bool) -> str:
         ("close_missing", close is None),
         ("close_not_finite", close is not None and math.isinf(close)),
         ("close_not_positive", close is not None and close <= 0),
+        ("price_too_large", close is not None and close > 10**12 - 1),
         ("high_below_low", None not in valid and valid[0] < valid[1]),
         ("negative_volume", volume is not None and volume < 0),
         ("conflicting_duplicate", conflicting),

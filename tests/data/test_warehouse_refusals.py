@@ -161,7 +161,7 @@ class TestDamage:
         with pytest.raises(DataRefused, match="'toy' is damaged") as caught:
             warehouse.open("toy")
         assert caught.value.where == str(part)
-        assert "run_data_sync.py with --dataset toy" in caught.value.fix
+        assert "run_data_sync.py --replace --dataset toy" in caught.value.fix
 
     @pytest.mark.parametrize("damage", [Path.unlink, _cut, _flip])
     def test_verify_notices_every_byte(self, warehouse, damage):

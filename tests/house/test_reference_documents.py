@@ -40,6 +40,7 @@ TYPES = {
 ROW = re.compile(r"^\| (.*) \|$", re.MULTILINE)
 NAME = re.compile(r"`([^`]+)`")
 PLACE = re.compile(r"^# (config/\w+\.yaml)$", re.MULTILINE)
+QUOTED = re.compile(r"\| ([\d.]+) s \| `python benchmarks/\w+\.py (\w+)` \|")
 BENCHMARK = re.compile(r"python (benchmarks/\w+\.py)((?: [\w.-]+)*)")
 
 
@@ -171,6 +172,26 @@ class TestResults:
         assert sorted(names(page.read_text("utf-8"))) == sorted(metrics)
 
 
+class TestDecisions:
+    FOLDER = ROOT / "docs" / "decisions"
+
+    def test_every_page_is_listed_in_its_place(self):
+        pages = sorted(path.name for path in self.FOLDER.glob("[0-9]*.md"))
+        listed = re.findall(r"^(\d+)\. \[.+\]\((.+)\)$", self.read("README.md"), re.MULTILINE)
+        assert [name for _, name in listed] == pages
+        assert [f"{int(number):04d}" for number, _ in listed] == [name[:4] for name in pages]
+
+    @pytest.mark.parametrize("part", ["Context.", "Choice.", "Cost.", "Look again**"])
+    def test_every_page_has_its_parts(self, part: str):
+        without = [
+            p.name for p in self.FOLDER.glob("[0-9]*.md") if f"**{part}" not in p.read_text()
+        ]
+        assert not without
+
+    def read(self, name: str) -> str:
+        return (self.FOLDER / name).read_text("utf-8")
+
+
 class TestExamples:
     @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
     def test_settings_are_accepted(self, block: Block, tmp_path: Path):
@@ -198,6 +219,14 @@ class TestExamples:
             text = (ROOT / script).read_text("utf-8")
             unknown = [word for word in words.split() if not known_word(word, text)]
             assert not unknown, f"{page}: {script}{words}"
+
+    @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+    def test_quoted_figures_are_those_measured(self, page: str):
+        measured = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
+        medians = {names_of(row)[0]: row[2].partition(" ")[0] for row in rows(measured)}
+        quoted = QUOTED.findall((ROOT / page).read_text("utf-8"))
+        assert quoted
+        assert [(median, figure) for median, figure in quoted if medians[figure] != median] == []
 
 
 def known_word(word: str, script: str) -> bool:

@@ -16,7 +16,7 @@ from quant_core.data.warehouse import Warehouse
 from quant_core.factors.library import resolve
 from quant_core.jobs import compute_command, sync_command
 from quant_core.jobs.command_line import run_command
-from quant_core.jobs.factors import key_of
+from quant_core.jobs.factor_source import SnapshotSource
 
 FACTORS = ("momentum_20", "rank(close)", "ts_std(returns, 10)", "ts_ema(close, 5)")
 
@@ -48,8 +48,9 @@ def at(root: Path) -> list[str]:
 
 
 def values(root: Path) -> list[np.ndarray]:
-    store = FactorStore(Warehouse(root).open("d"))
-    found = [store.get(key_of(resolve(factor))) for factor in FACTORS]
+    source = SnapshotSource(Warehouse(root).open("d"))
+    store = FactorStore(source.snapshot)
+    found = [store.get(source.key_of(resolve(factor))) for factor in FACTORS]
     return [np.array(matrix) for matrix in found if matrix is not None]
 
 

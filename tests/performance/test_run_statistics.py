@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.performance.curve import benchmark_curve, run_curve
 from quant_core.performance.metric import Metric, RunStatistics
-from quant_core.performance.statistics import summarise
+from quant_core.performance.statistics import Conventions, summarise
 
 MILLION = 10**12
 """One million currency units in micros."""
@@ -32,7 +32,7 @@ def five_sessions(benchmark: np.ndarray | None = None, rate: float = 0.0) -> Run
         dtype="datetime64[D]",
     )
     micros = np.rint(equity * 1e6).astype(np.int64)
-    return summarise(sessions, micros, MILLION, benchmark, rate, 252)
+    return summarise(sessions, micros, MILLION, benchmark, Conventions(rate, 252, seed=7))
 
 
 def random_run(count: int = 300, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,7 +109,13 @@ class TestExamples:
         assert "risk-free 5.00% a year" in five_sessions(rate=0.05).get("sharpe").convention
 
     def test_a_first_day_loss_is_a_drawdown_from_the_capital(self) -> None:
-        found = summarise(days(2), np.array([9 * 10**11, 95 * 10**10]), MILLION, None, 0.0, 252)
+        found = summarise(
+            days(2),
+            np.array([9 * 10**11, 95 * 10**10]),
+            MILLION,
+            None,
+            Conventions(0.0, 252, seed=7),
+        )
         assert found.value("max_drawdown") == pytest.approx(-0.1)
         assert found.value("max_drawdown_peak") is None
         assert found.value("max_drawdown_trough") == "2024-01-01"
@@ -117,7 +123,9 @@ class TestExamples:
         assert found.value("longest_drawdown") == 2
 
     def test_one_session_has_few_statistics(self) -> None:
-        found = summarise(days(1), np.array([MILLION]), MILLION, None, 0.0, 252)
+        found = summarise(
+            days(1), np.array([MILLION]), MILLION, None, Conventions(0.0, 252, seed=7)
+        )
         missing = {metric.name for metric in found if metric.value is None}
         assert missing >= {"cagr", "annual_volatility", "sharpe", "sharpe_low", "sortino", "calmar"}
         assert found.value("total_return") == 0.0
@@ -125,7 +133,7 @@ class TestExamples:
 
     def test_a_lost_account_is_reported_without_a_warning(self) -> None:
         equity = np.array([5 * 10**11, 0, 0], dtype=np.int64)
-        found = summarise(days(3), equity, MILLION, None, 0.0, 252)
+        found = summarise(days(3), equity, MILLION, None, Conventions(0.0, 252, seed=7))
         assert found.value("total_return") == -1.0
         assert found.value("max_drawdown") == -1.0
         assert found.value("worst_day") == -1.0
@@ -153,8 +161,10 @@ class TestExamples:
 class TestProperties:
     def test_equal_inputs_give_equal_reports(self) -> None:
         inputs = random_run()
-        one = summarise(inputs[0], inputs[1], MILLION, inputs[2], 0.01, 252)
-        other = summarise(inputs[0], inputs[1].copy(), MILLION, inputs[2].copy(), 0.01, 252)
+        one = summarise(inputs[0], inputs[1], MILLION, inputs[2], Conventions(0.01, 252, seed=7))
+        other = summarise(
+            inputs[0], inputs[1].copy(), MILLION, inputs[2].copy(), Conventions(0.01, 252, seed=7)
+        )
         assert one == other
         assert json.dumps(one.records()) == json.dumps(other.records())
 
@@ -163,15 +173,19 @@ class TestProperties:
     def test_every_report_is_plain_json(self, steps, compared) -> None:
         equity = np.array(steps, dtype=np.int64) * MILLION
         benchmark = np.array(steps, dtype=np.float64) if compared else None
-        found = summarise(days(len(steps)), equity, MILLION, benchmark, 0.0, 252)
+        found = summarise(
+            days(len(steps)), equity, MILLION, benchmark, Conventions(0.0, 252, seed=7)
+        )
         assert json.loads(json.dumps(found.records(), allow_nan=False)) == found.records()
         assert all(type(m.value) in (float, int, str, type(None)) for m in found)
         assert all(metric.convention for metric in found)
 
     def test_scaling_the_account_changes_nothing_but_money(self) -> None:
         sessions, equity, _ = random_run()
-        small = summarise(sessions, equity, MILLION, None, 0.0, 252)
-        large = summarise(sessions, equity * 1000, MILLION * 1000, None, 0.0, 252)
+        small = summarise(sessions, equity, MILLION, None, Conventions(0.0, 252, seed=7))
+        large = summarise(
+            sessions, equity * 1000, MILLION * 1000, None, Conventions(0.0, 252, seed=7)
+        )
         for one, other in zip(small, large, strict=True):
             same = one.value == other.value
             assert same or one.value == pytest.approx(other.value, rel=1e-9), one.name
@@ -188,16 +202,24 @@ class TestRefusals:
     )
     def test_a_run_is_one_value_per_session_from_a_capital(self, sessions, equity, capital) -> None:
         with pytest.raises(InvariantBroken, match="one value per session from a positive capital"):
-            summarise(sessions, equity, capital, None, 0.0, 252)
+            summarise(sessions, equity, capital, None, Conventions(0.0, 252, seed=7))
 
     def test_sessions_ascend(self) -> None:
         backwards = days(2)[::-1]
         with pytest.raises(InvariantBroken, match="must ascend"):
-            summarise(backwards, np.array([MILLION, MILLION]), MILLION, None, 0.0, 252)
+            summarise(
+                backwards,
+                np.array([MILLION, MILLION]),
+                MILLION,
+                None,
+                Conventions(0.0, 252, seed=7),
+            )
 
     def test_a_benchmark_has_the_sessions_of_the_run(self) -> None:
         with pytest.raises(InvariantBroken, match="benchmark is not one value per session"):
-            summarise(days(1), np.array([MILLION]), MILLION, np.ones(2), 0.0, 252)
+            summarise(
+                days(1), np.array([MILLION]), MILLION, np.ones(2), Conventions(0.0, 252, seed=7)
+            )
 
     def test_a_metric_stands_once(self) -> None:
         beta = Metric.of("beta", 1.0, "ratio", "slope")

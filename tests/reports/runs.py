@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from quant_core.performance.metric import RunStatistics
-from quant_core.performance.statistics import summarise
+from quant_core.performance.statistics import Conventions, summarise
 from quant_core.trading.events import Fill
 from quant_core.trading.history import Incident, PositionHistory, RunHistory
 from quant_core.trading.orders import OrderRecord, OrderStatus, Reason, Side
@@ -95,6 +95,5 @@ def statistics(history: RunHistory) -> RunStatistics:
         history.equity_micros,
         history.starting_capital_micros,
         benchmark,
-        0.0,
-        252,
+        Conventions(0.0, 252, seed=7),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
@@ -65,6 +66,20 @@ class TestWriteRun:
         assert len(written) == 3
         assert contents(tmp_path) == before
         assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+    def test_a_full_disk_is_an_error_of_the_system(self, tmp_path: Path, monkeypatch):
+        write_run(tmp_path / "one", busy_run(), papers())
+        before = contents(tmp_path)
+        write_table = results._write_table
+        monkeypatch.setattr(results, "_write_table", lambda t, _: write_table(t, Path("/dev/full")))
+        with pytest.raises(OSError, match="No space left") as caught:
+            write_run(tmp_path / "one", idle_run(), papers())
+        assert (caught.value.errno, caught.value.filename) == (
+            errno.ENOSPC,
+            str(tmp_path / "one"),
+        )
+        assert contents(tmp_path) == before
 
     def test_what_is_no_json_is_refused_before_the_run_appears(self, tmp_path: Path):
         broken = replace(papers(), manifest={"seconds": float("nan")})

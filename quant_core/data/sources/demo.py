@@ -28,7 +28,7 @@ from quant_core.foundation.types import SessionArray
 GENERATOR = "demo-1"
 """Version of the recipe: the same options give other prices only under another version."""
 
-MAXIMUM_SYMBOLS = 8_000
+MAXIMUM_STOCKS = 8_000
 MAXIMUM_SESSIONS = 2_520
 DEFAULT_SEED = 6
 
@@ -40,7 +40,7 @@ class DemoOptions:
     Attributes
     ----------
     stocks, etfs : int
-        Numbers of symbols; together 1 to 8,000, of which at most 14 funds.
+        Numbers of symbols: 0 to 8,000 stocks and 0 to 14 ETFs, at least one in all.
     sessions : int
         Length, 1 to 2,520 sessions.
     seed : int
@@ -70,9 +70,9 @@ class DemoOptions:
 
     def __post_init__(self) -> None:
         _require("number of sessions", self.sessions, 1, MAXIMUM_SESSIONS)
-        _require("number of stocks", self.stocks, 0, MAXIMUM_SYMBOLS)
+        _require("number of stocks", self.stocks, 0, MAXIMUM_STOCKS)
         _require("number of ETFs", self.etfs, 0, len(FUNDS))
-        _require("number of symbols", self.symbols, 1, MAXIMUM_SYMBOLS)
+        _require("number of symbols", self.symbols, 1, MAXIMUM_STOCKS + len(FUNDS))
         _require("seed", self.seed, 0, 2**63 - 1)
 
     @property

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from quant_core.factors.factor import Factor
 from quant_core.factors.fields import GROUP_FIELDS, NUMBER_FIELDS
 from quant_core.factors.library import alpha101, alpha158, alpha191, classic
+from quant_core.factors.operator_table import OPERATORS
 from quant_core.factors.parser import parse
 from quant_core.factors.printer import to_text
 from quant_core.foundation.errors import ExpressionError
@@ -20,6 +21,8 @@ BARE_EXPRESSION = "expression"
 """Library of a factor that was given as a text and has no name."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_COLUMN = re.compile(r"date|symbol|f[0-9]+")
+"""Columns of the stored and exported tables."""
 _NO_FACTORS: Mapping[str, Factor] = MappingProxyType({})
 _LIKENESS = 0.75
 
@@ -49,6 +52,54 @@ def by_name(factors: Iterable[Factor]) -> Mapping[str, Factor]:
             )
         named[factor.name] = factor
     return MappingProxyType(named)
+
+
+def check_own_name(name: str) -> None:
+    """Refuse a name that a user's own factor cannot have.
+
+    It must be a word of the language that nothing else means: no column of the factor
+    tables (``date``, ``symbol``, ``f1``), no field, no operator; case plays no part.
+
+    Raises
+    ------
+    ExpressionError
+        If the name is no word, or is taken.
+
+    Examples
+    --------
+    >>> check_own_name("quiet_strength")
+    >>> check_own_name("delay")
+    Traceback (most recent call last):
+        ...
+    quant_core.foundation.errors.ExpressionError: an own factor cannot be named 'delay'
+      expected: a name that nothing else has
+      found:    the name of an operator
+      fix:      give the factor another name
+    """
+    if not _NAME.fullmatch(name):
+        raise ExpressionError(
+            f"an own factor cannot be named {name!r}",
+            expected="letters, digits and _, no digit first",
+            found=name,
+            fix="give the factor such a name, for example quiet_strength",
+        )
+    owner = _owner_of(name.lower())
+    if owner:
+        raise ExpressionError(
+            f"an own factor cannot be named {name!r}",
+            expected="a name that nothing else has",
+            found=f"the name of {owner}",
+            fix="give the factor another name",
+        )
+
+
+def _owner_of(word: str) -> str:
+    """What else has a name in small letters; empty if nothing has."""
+    if _COLUMN.fullmatch(word):
+        return "a column of the factor tables"
+    if word in NUMBER_FIELDS | GROUP_FIELDS:
+        return "a field"
+    return "an operator" if word in {operator.lower() for operator in OPERATORS.names} else ""
 
 
 def resolve(name_or_text: str, user: Mapping[str, Factor] = _NO_FACTORS) -> Factor:
