@@ -10,9 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import polars as pl
 
@@ -33,6 +33,17 @@ from quant_core.foundation.errors import DataRefused, UsageError
 
 BLANK_KINDS = "null_"
 """Findings about single values begin so; they cannot be seen in the stored prices again."""
+
+
+STAGES = 3
+"""What progress counts: read, judge, merge and store."""
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the stages done and the stages in all."""
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Nobody watches."""
 
 
 class StoredVersion(Protocol):
@@ -130,7 +141,12 @@ def check(source: PriceSource, facts: DatasetFacts) -> QualityReport:
 
 
 def ingest(
-    source: PriceSource, warehouse: Warehouse, facts: DatasetFacts, *, replace_all: bool = False
+    source: PriceSource,
+    warehouse: Warehouse,
+    facts: DatasetFacts,
+    *,
+    replace_all: bool = False,
+    progress: Progress = _silent,
 ) -> IngestReport:
     """Bring what a source has into the warehouse.
 
@@ -144,6 +160,8 @@ def ingest(
         What the dataset is; the source's own lines are appended to ``origin``.
     replace_all : bool
         Start anew instead of merging with the newest version.
+    progress : Progress
+        Told as reading, judging and storing end; the three take about the same time.
 
     Raises
     ------
@@ -152,9 +170,12 @@ def ingest(
     UsageError
         The stored dataset is of another kind (calendar, price basis, currency, synthetic).
     """
+    progress(0, STAGES)
     raw = source.read()
+    progress(1, STAGES)
     seen = inspect(raw, facts.calendar)
     seen.report.raise_if_refused(facts.dataset)
+    progress(2, STAGES)
     facts = replace(facts, origin=_lines(facts.origin, raw.origin))
     symbols = raw.symbols.sort("symbol")
     batch = DatasetTables(seen.prices, symbols, seen.quarantine, seen.findings)

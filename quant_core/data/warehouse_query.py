@@ -22,13 +22,19 @@ from quant_core.data.factor_manifest import (
     read_factor_manifest,
 )
 from quant_core.data.warehouse_content import TABLES
+from quant_core.data.warehouse_files import damaged
 from quant_core.data.warehouse_snapshot import Snapshot
 from quant_core.foundation.errors import UsageError
+from quant_core.foundation.files import file_hash
 
 VIEWS = (*TABLES, "sessions", "factors")
 """What a query can read; ``factors`` is long: date, symbol, factor, value."""
 
 _EXPLAIN = re.compile(r"^\s*explain(\s+analyze)?\s", re.IGNORECASE)
+_FOREIGN_TYPES = re.compile(r"INTERVAL|UNION|VARIANT|BIGNUM|BIT|TIME WITH TIME ZONE")
+_UNITS_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_DAYS = (-719_162, 2_932_896)
+"""Days from 1970 to the first and last day of the years 1 to 9999."""
 _NO_FACTORS = (
     "SELECT NULL::DATE AS date, NULL::VARCHAR AS symbol, "
     "NULL::VARCHAR AS factor, NULL::DOUBLE AS value WHERE false"
@@ -55,7 +61,10 @@ def run_query(snapshot: Snapshot, sql: str) -> pl.DataFrame:
     Raises
     ------
     UsageError
-        If the statement is not a single SELECT, or the database refuses it.
+        If the statement is not a single SELECT, gives two columns the same name, or the
+        database refuses it.
+    DataRefused
+        If it failed and a file of factor values is damaged.
     """
     options: dict[str, str | bool | int | float | list[str]] = {
         "python_enable_replacements": False,
@@ -67,8 +76,9 @@ def run_query(snapshot: Snapshot, sql: str) -> pl.DataFrame:
         with duckdb.connect(":memory:", config=options) as connection:
             _check_select(connection, sql)
             _create_views(connection, snapshot)
-            return pl.DataFrame(_Stream(connection.sql(sql)))
-    except duckdb.Error as error:
+            return _frame(connection.sql(sql))
+    except (duckdb.Error, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        _refuse_damaged_factors(snapshot)
         raise UsageError(
             "the SQL query failed",
             expected="one SELECT over the views " + ", ".join(VIEWS),
@@ -76,6 +86,56 @@ def run_query(snapshot: Snapshot, sql: str) -> pl.DataFrame:
             where=f"dataset {snapshot.dataset}, version {snapshot.version}",
             fix="DESCRIBE prices lists the columns of a view",
         ) from error
+
+
+def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+    """The rows; values of a kind that polars does not have come as their text."""
+    names = relation.columns
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(
+            "two columns of the answer have the same name",
+            expected="a name of its own for every column",
+            found=", ".join(twice),
+            fix=f"name one of them otherwise: ... AS {twice[0]}_2",
+        )
+    foreign = [_FOREIGN_TYPES.search(str(kind)) is not None for kind in relation.types]
+    if any(foreign):
+        quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+        columns = [
+            f"CAST({name} AS VARCHAR) AS {name}" if is_foreign else name
+            for name, is_foreign in zip(quoted, foreign, strict=True)
+        ]
+        relation = relation.project(", ".join(columns))
+    frame = pl.DataFrame(_Stream(relation))
+    _refuse_endless(frame)
+    return frame
+
+
+def _refuse_endless(frame: pl.DataFrame) -> None:
+    """Refuse dates no calendar has, such as infinity: nobody could read them."""
+    for series in frame.iter_columns():
+        kind = series.dtype
+        if not isinstance(kind, pl.Date | pl.Datetime):
+            continue
+        unit = _UNITS_PER_DAY[kind.time_unit] if isinstance(kind, pl.Datetime) else 1
+        days = series.to_physical() // unit
+        if not days.drop_nulls().is_between(*_DAYS).all():
+            raise UsageError(
+                "the answer has a date outside the years 1 to 9999",
+                found=f"column {series.name}",
+                fix=f"leave it out, or ask for its text: CAST({series.name} AS VARCHAR)",
+            )
+
+
+def _refuse_damaged_factors(snapshot: Snapshot) -> None:
+    """Name the damaged file of factor values, if that is why a query failed."""
+    folder = factor_parts(snapshot.root)
+    for file, sha256 in read_factor_manifest(snapshot.root, snapshot.version).files.items():
+        path = folder / file
+        found = f"SHA-256 {file_hash(path)}" if path.is_file() else "no such file"
+        if found != f"SHA-256 {sha256}":
+            raise damaged(path, found, f"SHA-256 {sha256}")
 
 
 def _check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

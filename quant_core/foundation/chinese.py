@@ -55,7 +55,9 @@ CHINESE: dict[str, str] = {
     "what the prices contain; files: split_adjusted unless stated": (
         "价格口径；文件来源未说明时按 split_adjusted"
     ),
-    "currency of the prices": "价格的货币",
+    "currency of the prices; that of the calendar unless stated": (
+        "价格的货币；未说明时为该交易日历的货币"
+    ),
     "print the quality report, store nothing": "只打印质量报告，不写入",
     "start the dataset anew instead of merging": "重建数据集，不与旧版本合并",
     "do nothing if the dataset exists": "数据集已存在时不做任何事",
@@ -143,6 +145,10 @@ CHINESE: dict[str, str] = {
     "in source": "来源中",
     "in kept": "保留中",
     "accepted": "通过",
+    "taken as: calendar {calendar}, prices {basis}, currency {currency}": (
+        "视为：交易日历 {calendar}，价格 {basis}，货币 {currency}"
+    ),
+    "Data": "数据",
     "{added} rows added, {revised} revised, {unchanged} unchanged": (
         "新增 {added} 行，修订 {revised} 行，未变 {unchanged} 行"
     ),
@@ -230,6 +236,11 @@ CHINESE: dict[str, str] = {
     ),
     "{count} position-days were valued at an earlier close (stale).": (
         "有 {count} 个持仓日按更早的收盘价估值（陈旧价）。"
+    ),
+    "At the end of the run {count} positions are carried at their last close in names "
+    "without any later price in the dataset: they may be worth less, or nothing.": (
+        "回测结束时有 {count} 个持仓按最后收盘价计值，其证券此后在数据集中再无价格："
+        "实际价值可能更低，甚至为零。"
     ),
     # Report: header
     "Summary": "概览",

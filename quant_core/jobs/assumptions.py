@@ -6,8 +6,11 @@ import numpy as np
 
 from quant_core.data.schema import DatasetFacts
 from quant_core.data.universe import Universe
+from quant_core.data.warehouse import Snapshot
 from quant_core.foundation.language import Say
+from quant_core.foundation.panel import Axes
 from quant_core.foundation.settings import CommissionSettings, Settings
+from quant_core.foundation.types import FloatMatrix
 from quant_core.trading.history import RunHistory
 
 PRICE_BASIS_NOTES = {
@@ -60,9 +63,10 @@ def _fee(commission: CommissionSettings, say: Say) -> str:
 
 
 def known_biases(
-    facts: DatasetFacts, universe: Universe | None, history: RunHistory, say: Say
+    snapshot: Snapshot, universe: Universe | None, history: RunHistory, say: Say
 ) -> list[str]:
     """What a reader must hold against the numbers."""
+    facts = snapshot.facts
     told: list[str] = []
     if facts.synthetic:
         told.append(say("SYNTHETIC DATA: this market was made by a generator. No number is real."))
@@ -78,4 +82,21 @@ def known_biases(
     if stale:
         sentence = say("{count} position-days were valued at an earlier close (stale).")
         told.append(sentence.format(count=f"{stale:,}"))
+    silent = positions_without_later_price(snapshot.axes, snapshot.panel("close"), history)
+    if silent:
+        sentence = say(
+            "At the end of the run {count} positions are carried at their last close in names "
+            "without any later price in the dataset: they may be worth less, or nothing."
+        )
+        told.append(sentence.format(count=f"{silent:,}"))
     return told
+
+
+def positions_without_later_price(axes: Axes, close: FloatMatrix, history: RunHistory) -> int:
+    """Stale positions of the last session whose name has no close after it in the dataset."""
+    positions = history.positions
+    carried = np.flatnonzero(positions.stale & (positions.row == len(history.sessions) - 1))
+    names = [positions.symbols[int(positions.symbol[i])] for i in carried.tolist()]
+    after = int(np.count_nonzero(axes.sessions <= history.sessions[-1]))
+    trades_again = np.isfinite(close[after:, axes.columns_of(names)]).any(axis=0)
+    return int(np.count_nonzero(~trades_again))

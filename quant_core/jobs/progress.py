@@ -30,9 +30,10 @@ class ProgressLine:
         if done >= total:
             sys.stderr.write("\r\x1b[K")
         else:
-            left = (now - self._start) / max(done, 1) * (total - done)
-            minutes, seconds = divmod(int(left), 60)
-            share = 100 * done // total
-            text = f"\r\x1b[K{self._label}  {share} %  ETA {minutes:02d}:{seconds:02d}"
+            text = f"\r\x1b[K{self._label}  {100 * done // total} %"
+            if done > 0:  # before the first step nothing is known of the pace
+                left = (now - self._start) / done * (total - done)
+                minutes, seconds = divmod(int(left), 60)
+                text += f"  ETA {minutes:02d}:{seconds:02d}"
             sys.stderr.write(text)
         sys.stderr.flush()

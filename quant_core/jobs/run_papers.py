@@ -262,7 +262,7 @@ def _report(stage: Stage, statistics: RunStatistics, identity: str) -> str:
         costs=costs,
         facts=shown,
         assumptions=assumptions(settings, facts, say),
-        biases=[*known_biases(facts, stage.universe, history, say), *stage.notes],
+        biases=[*known_biases(stage.snapshot, stage.universe, history, say), *stage.notes],
         buffers=[_buffer_run(cash_buffer, run) for cash_buffer, run in stage.buffers],
         language=stage.language,
     )

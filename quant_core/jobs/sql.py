@@ -59,5 +59,6 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[Cell]], total: int) -> 
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         for row in [list(names), *texts]
     ]
-    shown = f"{total:,} rows" if total == len(rows) else f"{len(rows):,} of {total:,} rows"
+    counted = "1 row" if total == 1 else f"{total:,} rows"
+    shown = counted if total == len(rows) else f"{len(rows):,} of {counted}"
     return "\n".join([*lines, shown])

@@ -16,10 +16,14 @@ from quant_core.foundation.errors import DataRefused, UsageError
 from quant_core.foundation.language import Say
 from quant_core.foundation.settings import Settings
 from quant_core.jobs.command_line import Outcome, Request
+from quant_core.jobs.progress import ProgressLine
 from quant_core.jobs.sync_command import PRICE_BASES
 from quant_core.reports.words import padded
 from quant_core.strategies import strategy_sections
 
+CURRENCIES = {"XSHG": "CNY", "XSHE": "CNY", "XHKG": "HKD", "XBOM": "INR"}
+"""The currency of an exchange's prices, where it is not :data:`OTHER_CURRENCY`."""
+OTHER_CURRENCY = "USD"
 DEMO_BASIS: PriceBasis = "raw"
 FILE_BASIS: PriceBasis = "split_adjusted"
 FILE_FLAGS = ("path", "column", "scale", "symbol")
@@ -27,6 +31,8 @@ DEMO_FLAGS = ("stocks", "etfs", "sessions", "seed")
 
 _COLUMN = re.compile(r"\S.*? {2,}|^ +|\S.*$|^$")
 """A column with the blanks behind it."""
+KEPT_VERSIONS = 10
+"""Versions of a dataset that a sync leaves; factors are extended from them."""
 
 
 def run(request: Request) -> Outcome:
@@ -40,15 +46,36 @@ def run(request: Request) -> Outcome:
         document = {"dataset": stored.dataset, "version": stored.version, "published": False}
         return Outcome(document, text)
     _refuse_foreign_flags(arguments)
-    source = _source(arguments, settings)
-    facts = _facts(arguments, settings)
-    warnings = _warnings(arguments, say)
+    stored = None if arguments.replace else warehouse.newest(settings.data.dataset)
+    facts = _facts(arguments, settings, stored.facts if stored else None)
+    source = _source(arguments, facts)
+    warnings = _warnings(arguments, say, is_new=stored is None)
     if arguments.check:
         report = ingest.check(source, facts)
         code = DataRefused.exit_code if report.refusals else 0
         return Outcome(report.as_dict(), _in_language(report.as_text(), say), warnings, code)
-    done = ingest.ingest(source, warehouse, facts, replace_all=arguments.replace)
-    return Outcome(done.as_dict(), _account(done, say), warnings)
+    done = _ingested(source, warehouse, facts, request)
+    return Outcome(done.as_dict(), f"{_kind(facts, say)}\n{_account(done, say)}", warnings)
+
+
+def _ingested(
+    source: PriceSource, warehouse: Warehouse, facts: DatasetFacts, request: Request
+) -> ingest.IngestReport:
+    """Ingest with a progress line, which is gone at the end, however it ends."""
+    line = ProgressLine(request.say("Data"))
+    try:
+        replace_all: bool = request.arguments.replace
+        done = ingest.ingest(source, warehouse, facts, replace_all=replace_all, progress=line)
+    finally:
+        line(ingest.STAGES, ingest.STAGES)
+    warehouse.prune(facts.dataset, KEPT_VERSIONS)
+    return done
+
+
+def _kind(facts: DatasetFacts, say: Say) -> str:
+    """What the rows were taken for, whether stated, stored or assumed."""
+    text = say("taken as: calendar {calendar}, prices {basis}, currency {currency}")
+    return text.format(calendar=facts.calendar, basis=facts.price_basis, currency=facts.currency)
 
 
 def _account(done: ingest.IngestReport, say: Say) -> str:
@@ -95,14 +122,14 @@ def _refuse_foreign_flags(arguments: argparse.Namespace) -> None:
         )
 
 
-def _source(arguments: argparse.Namespace, settings: Settings) -> PriceSource:
+def _source(arguments: argparse.Namespace, facts: DatasetFacts) -> PriceSource:
     if arguments.source == "demo":
         given = {
             name: getattr(arguments, name)
             for name in DEMO_FLAGS
             if getattr(arguments, name) is not None
         }
-        return DemoSource(DemoOptions(calendar=settings.data.calendar, **given))
+        return DemoSource(DemoOptions(calendar=facts.calendar, **given))
     if not arguments.path:
         raise UsageError(
             "the file source needs at least one path",
@@ -119,28 +146,57 @@ def _source(arguments: argparse.Namespace, settings: Settings) -> PriceSource:
     )
 
 
-def _facts(arguments: argparse.Namespace, settings: Settings) -> DatasetFacts:
+def _facts(
+    arguments: argparse.Namespace, settings: Settings, stored: DatasetFacts | None
+) -> DatasetFacts:
+    """What the user stated; what not, as the dataset is stored; else what is usual."""
     synthetic = arguments.source == "demo"
-    given = arguments.price_basis
+    calendar = settings.data.calendar
+    if stored is not None and not _states_calendar(arguments):
+        calendar = stored.calendar
+    assumed = DEMO_BASIS if synthetic else FILE_BASIS
+    currency = stored.currency if stored else CURRENCIES.get(calendar, OTHER_CURRENCY)
+    return DatasetFacts(
+        dataset=settings.data.dataset,
+        calendar=calendar,
+        price_basis=_stated_basis(arguments) or (stored.price_basis if stored else assumed),
+        currency=_stated_currency(arguments) or currency,
+        synthetic=synthetic,
+    )
+
+
+def _states_calendar(arguments: argparse.Namespace) -> bool:
+    """Whether the command line names the calendar; the settings alone are a default."""
+    given: list[str] = arguments.set
+    keys = [text.partition("=")[0].strip() for text in given]
+    return arguments.calendar is not None or "data.calendar" in keys
+
+
+def _stated_basis(arguments: argparse.Namespace) -> PriceBasis | None:
     stated: dict[str, PriceBasis] = {
         "raw": "raw",
         "split_adjusted": "split_adjusted",
         "total_return": "total_return",
     }
-    assumed = DEMO_BASIS if synthetic else FILE_BASIS
-    return DatasetFacts(
-        dataset=settings.data.dataset,
-        calendar=settings.data.calendar,
-        price_basis=stated.get(given or "", assumed),
-        currency=arguments.currency,
-        synthetic=synthetic,
-    )
+    return stated.get(arguments.price_basis or "")
 
 
-def _warnings(arguments: argparse.Namespace, say: Say) -> tuple[str, ...]:
+def _stated_currency(arguments: argparse.Namespace) -> str | None:
+    given: str | None = arguments.currency
+    if given is not None and not given.strip():
+        raise UsageError(
+            "--currency is blank",
+            expected="the code of a currency, such as USD or CNY",
+            found=repr(given),
+            fix="name the currency, or leave --currency out",
+        )
+    return None if given is None else given.strip()
+
+
+def _warnings(arguments: argparse.Namespace, say: Say, *, is_new: bool) -> tuple[str, ...]:
     if arguments.source == "demo":
         return (say("the demo market is synthetic: no number computed from it is real"),)
-    if arguments.price_basis is None:
+    if arguments.price_basis is None and is_new:
         text = say("price basis not stated: {basis} assumed (--price-basis {others})")
         return (text.format(basis=FILE_BASIS, others=", ".join(PRICE_BASES)),)
     return ()

@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
         choices=PRICE_BASES,
         help=say("what the prices contain; files: split_adjusted unless stated"),
     )
-    parser.add_argument("--currency", default="USD", help=say("currency of the prices"))
+    parser.add_argument(
+        "--currency", help=say("currency of the prices; that of the calendar unless stated")
+    )
     parser.add_argument(
         "--check", action="store_true", help=say("print the quality report, store nothing")
     )

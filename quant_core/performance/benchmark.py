@@ -24,9 +24,11 @@ def benchmark_returns(panel: MarketPanel, name: str, first: int, last: int) -> F
     sessions: one without a close today returns 0, and its next close brings the move of
     the whole gap. A name that is silent longer leaves at its last close and counts again
     from the session after its next one. No value depends on a later price: a name that
-    never trades again is not told from a suspended one before that. Any other name is a symbol: its close over its last valid close before, less
-    1, so that a session without a close returns 0 and the next one spans the gap. The
-    universe of the session before is used, because it was known when held.
+    never trades again is not told from a suspended one before that. The universe of the
+    session before is used, because it was known when held.
+
+    Any other name is a symbol: its close over its last valid close before, less 1, so
+    that a session without a close returns 0 and the next one spans the gap.
 
     Raises
     ------

@@ -29,6 +29,8 @@ from quant_core.reports.tables import (
 )
 from quant_core.trading.history import RunHistory
 
+REPORT = "report.html"
+
 
 @dataclass(frozen=True, slots=True)
 class RunPapers:
@@ -43,6 +45,9 @@ class RunPapers:
 def write_run(folder: Path, history: RunHistory, papers: RunPapers) -> None:
     """Write the run into ``folder``, replacing an earlier run of the same id whole.
 
+    Only the report of that run stays when ``papers`` have none: the same id is the same
+    result.
+
     Raises
     ------
     OSError
@@ -53,6 +58,8 @@ def write_run(folder: Path, history: RunHistory, papers: RunPapers) -> None:
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
         _write_files(part, history, papers)
+        if papers.report_html is None and (folder / REPORT).is_file():
+            shutil.copy2(folder / REPORT, part / REPORT)
         part.chmod(0o755)
         sync(part)
         _put_in_place(part, folder)
@@ -118,7 +125,7 @@ def _write_files(part: Path, history: RunHistory, papers: RunPapers) -> None:
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
         (part / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     if papers.report_html is not None:
-        (part / "report.html").write_text(papers.report_html, encoding="utf-8")
+        (part / REPORT).write_text(papers.report_html, encoding="utf-8")
 
 
 def _write_table(table: pl.DataFrame, path: Path) -> None:

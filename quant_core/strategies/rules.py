@@ -104,10 +104,10 @@ class LinearStrategy(BaseStrategy):
                 return equal
             case "score":
                 strength = score[chosen] - score[eligible].min()
-            case "inverse_volatility":
-                strength = 1 / view.factor(VOLATILITY_FACTOR)[chosen]
             case "cap":
                 strength = view.factor(CAPITALISATION_FACTOR)[chosen]
+            case _:
+                strength = 1 / view.factor(VOLATILITY_FACTOR)[chosen]
         total = strength.sum()
         return strength / total if total > 0.0 else equal
 

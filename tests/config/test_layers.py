@@ -196,7 +196,7 @@ class TestProperties:
     @given(
         benchmark=st.text("1e5NO.:09-_ #'é", min_size=1, max_size=6),
         slippage=st.floats(0, 0.99),
-        capital=st.floats(1e-3, 9e11) | st.integers(1, 10**11),
+        capital=st.floats(1, 1e11) | st.integers(1, 10**11),
         schedule=st.sampled_from(["weekly", {"every": 3}, {"dates": ["2018-01-02"]}]),
         factors=st.dictionaries(
             st.text("abN0:#, ", min_size=1, max_size=5), st.floats(-9, 9), min_size=1, max_size=3

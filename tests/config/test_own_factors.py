@@ -47,3 +47,11 @@ class TestRefusals:
         with pytest.raises(ConfigurationError) as caught:
             load_settings("backtest", strategy_sections(), directory=folder, environment={})
         assert "factors.yaml:2" in caught.value.where
+
+    def test_names_below_a_key_of_their_own(self, folder):
+        (folder / "factors.yaml").write_text("factors:\n  mine: rank(close)\n")
+        with pytest.raises(ConfigurationError) as caught:
+            load_settings("backtest", strategy_sections(), directory=folder, environment={})
+        assert caught.value.expected == "names stand at the top level of this file"
+        assert "factors.yaml:" in caught.value.where
+        assert "`factors:`" in caught.value.fix

@@ -54,7 +54,7 @@ class TestWording:
     def test_a_value_of_the_environment(self):
         problem = the_problem(environment={"QUANT__BACKTEST__CAPITAL": "-5"})
         assert problem.problem == "backtest.capital is out of bounds"
-        assert problem.expected.startswith("a number above 0 and below 1,000,000,000,000")
+        assert problem.expected.startswith("a number at least 1 and at most 100,000,000,000")
         assert (problem.found, problem.where) == ("-5", "environment QUANT__BACKTEST__CAPITAL")
 
     def test_start_after_end_names_both_places(self, tmp_path):
@@ -147,7 +147,8 @@ class TestValues:
         [
             "backtest.capital=0",
             "backtest.capital=-1",
-            "backtest.capital=1000000000000",
+            "backtest.capital=1e-7",
+            "backtest.capital=100000000000.01",
             "execution.cash_buffer=1",
             "execution.cash_buffer=-0.01",
             "execution.slippage=1.0",
@@ -191,7 +192,8 @@ class TestValues:
             "strategy.risk.stop_loss_pct=1",
             "strategy.risk.breaker_cooldown=0",
             "rebalance.every=1",
-            "backtest.capital=0.01",
+            "backtest.capital=1",
+            "backtest.capital=100000000000",
         ],
     )
     def test_the_bounds_themselves(self, override):
@@ -206,6 +208,7 @@ class TestValues:
         ("override", "fix"),
         [
             ("execution.slippage=5%", "write a fraction: 0.05 for 5 %"),
+            ("rebalance={every: 5, dates: [2020-01-02]}", "give one of the two, not both"),
             ("backtest.capital=1_000_000", "write the digits alone: 1000000"),
             ("backtest.capital='1,000,000'", "write the digits alone: 1000000"),
             ("execution.lot=007", "write the number without quotes and without leading zeros"),

@@ -46,7 +46,7 @@ class TestExamples:
         frame = altered(bars("A", [10.0, 11.0, 12.0]), 1, **values)
         assert reasons(frame) == {reason: 1}
 
-    @pytest.mark.filterwarnings("error")
+    @pytest.mark.filterwarnings("error::RuntimeWarning")
     def test_the_largest_price_is_kept_and_extremes_are_no_warning(self):
         frame = bars("A", [5e-324, 1e12 - 1, 1.7e308, 2.0, 5e-324, 1.0])
         seen = inspect(raw(frame), "XNYS")
@@ -212,7 +212,9 @@ class TestRefusals:
 
 
 PRICES = st.one_of(
-    st.none(), st.sampled_from([0.0, -1.0, math.inf, math.nan, 1e12]), st.floats(1.0, 4.0).map(round)
+    st.none(),
+    st.sampled_from([0.0, -1.0, math.inf, math.nan, 1e12]),
+    st.floats(1.0, 4.0).map(round),
 )
 ROWS = st.lists(
     st.tuples(

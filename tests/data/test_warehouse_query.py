@@ -11,7 +11,7 @@ import pytest
 
 from quant_core.data.factor_store import FactorStore
 from quant_core.data.warehouse import Warehouse
-from quant_core.foundation.errors import UsageError
+from quant_core.foundation.errors import DataRefused, UsageError
 from tests.data.warehouse_market import FACTS, FIRST, key, market, price_rows, tables_of
 
 
@@ -87,6 +87,30 @@ class TestExamples:
     def test_questions_in_other_words(self, warehouse, sql):
         assert warehouse.query("toy", sql).height > 0
 
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            ("interval 1 day", "1 day"),
+            ("[interval 1 day]", "[1 day]"),
+            ("union_value(a := 1)", "1"),
+            ("'101'::bit", "101"),
+            ("12::bignum", "12"),
+            ("'12:00:00+01'::timetz", "12:00:00+01"),
+        ],
+    )
+    def test_a_type_polars_does_not_have_comes_as_text(self, warehouse, value, text, capfd):
+        found = warehouse.query("toy", f'select {value} as "it""s", 2 as other')
+        assert found.rows(named=True) == [{'it"s': text, "other": 2}]
+        assert capfd.readouterr().err == ""
+
+    def test_the_first_and_last_date_there_is(self, warehouse):
+        sql = "select '0001-01-01'::date as a, '9999-12-31 23:59:59'::timestamp as b, null::date"
+        assert [str(v) for v in warehouse.query("toy", sql).row(0)] == [
+            "0001-01-01",
+            "9999-12-31 23:59:59",
+            "None",
+        ]
+
     def test_nothing_is_written_to_stderr(self, warehouse, tmp_path):
         script = (
             "from pathlib import Path\n"
@@ -137,6 +161,31 @@ class TestRefusals:
         with pytest.raises(UsageError, match="the SQL query failed"):
             warehouse.query("toy", "select * from secret")
         assert secret.height == 1
+
+    def test_two_columns_of_one_name(self, warehouse):
+        with pytest.raises(UsageError, match="the same name") as caught:
+            warehouse.query("toy", "select 1 as a, 2 as a, 3 as b")
+        assert (caught.value.found, caught.value.fix[-6:]) == ("a", "AS a_2")
+
+    @pytest.mark.parametrize("value", ["'infinity'::date", "'-infinity'::timestamp"])
+    def test_a_date_that_never_comes(self, warehouse, value):
+        with pytest.raises(UsageError, match="outside the years 1 to 9999") as caught:
+            warehouse.query("toy", f"select {value} as day")
+        assert "CAST(day AS VARCHAR)" in caught.value.fix
+
+    @pytest.mark.parametrize("damage", ["missing", "cut", "noise"])
+    def test_a_damaged_factor_file_is_named(self, warehouse, damage):
+        snapshot = warehouse.open("toy")
+        FactorStore(snapshot).put({key("f"): snapshot.panel("close")})
+        (path,) = (snapshot.root / "factors" / "parts").iterdir()
+        content = path.read_bytes()
+        path.unlink()
+        if damage != "missing":
+            path.write_bytes(content[:100] if damage == "cut" else b"\0" * len(content))
+        with pytest.raises(DataRefused, match="'toy' is damaged") as caught:
+            warehouse.query("toy", "select * from factors")
+        assert caught.value.where == str(path)
+        assert "run_factor_computation.py --dataset toy" in caught.value.fix
 
     def test_a_wrong_name_is_explained(self, warehouse):
         with pytest.raises(UsageError, match="the SQL query failed") as caught:

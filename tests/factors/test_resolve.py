@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from quant_core.factors.factor import Factor
-from quant_core.factors.library import BARE_EXPRESSION, by_name, catalogue, resolve
+from quant_core.factors.library import (
+    BARE_EXPRESSION,
+    by_name,
+    catalogue,
+    check_own_name,
+    resolve,
+)
 from quant_core.foundation.errors import ExpressionError
 
+PRICES = ("open", "high", "low", "close", "vwap", "returns")
+FIELDS = (*PRICES, "volume", "amount", "cap", "industry", "sector", "subindustry")
 MINE = by_name([Factor("my_value", "user", "cap / close", "")])
 
 
@@ -42,6 +50,10 @@ class TestExamples:
     def test_a_single_unknown_name_is_a_field(self, field):
         assert resolve(field).library == BARE_EXPRESSION
 
+    @pytest.mark.parametrize("name", ["mine", "_x1", "Quiet_Strength", "f", "f1_spread", "dates"])
+    def test_names_of_own_factors(self, name):
+        check_own_name(name)
+
 
 class TestRefusals:
     def test_a_slip_of_a_name(self):
@@ -59,3 +71,27 @@ class TestRefusals:
         taken = by_name([Factor("momentum_20", "user", "close", "")])
         with pytest.raises(ExpressionError, match="'momentum_20' is defined twice"):
             resolve("close", taken)
+
+    @pytest.mark.parametrize("name", ["", "a b", "1x", "000001", "a-b", "a.b", "价值", "x\n"])
+    def test_an_own_name_that_is_no_word(self, name):
+        with pytest.raises(ExpressionError) as caught:
+            check_own_name(name)
+        assert caught.value.expected == "letters, digits and _, no digit first"
+
+    @pytest.mark.parametrize(
+        ("name", "owner"),
+        [
+            ("date", "a column"),
+            ("Symbol", "a column"),
+            ("f1", "a column"),
+            ("F007", "a column"),
+            *((field, "a field") for field in FIELDS),
+            ("rank", "an operator"),
+            ("ts_mean", "an operator"),
+            ("Mean", "an operator"),
+        ],
+    )
+    def test_an_own_name_that_is_taken(self, name, owner):
+        with pytest.raises(ExpressionError, match=f"cannot be named '{name}'") as caught:
+            check_own_name(name)
+        assert owner in caught.value.found

@@ -263,7 +263,7 @@ class TestRefusals:
         refusals = read_section(LiveDaySettings, {"decision_time": written, "state_interval": 2})
         assert [(r.kind, r.path) for r in refusals] == [("type", ("decision_time",))]
 
-    @pytest.mark.parametrize("capital", [0, -1.0, 1e12, float("inf"), 10**400])
+    @pytest.mark.parametrize("capital", [0, -1.0, 0.999, 1.001e11, float("inf"), 10**400])
     def test_capital(self, capital):
         values = {**dict.fromkeys(BacktestSettings.model_fields), "capital": capital}
         assert ("capital",) in [r.path for r in read_section(BacktestSettings, values)]

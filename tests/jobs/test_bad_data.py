@@ -225,5 +225,6 @@ class TestAccepted:
 
     def test_price_basis_that_was_not_stated_is_told(self, console: Console):
         path = str(console.home / "prices.csv")
-        ran = console.run("run_data_sync.py", "--source", "file", "--path", path, "--check")
+        words = ["--source", "file", "--path", path, "--dataset", "other", "--check"]
+        ran = console.run("run_data_sync.py", *words)
         assert "warning: price basis not stated: split_adjusted assumed" in ran.err

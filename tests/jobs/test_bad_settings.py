@@ -13,8 +13,10 @@ LINEAR = ("--strategy", "linear", "--set", "strategy.top_k=2")
 
 REFUSED = [
     ("end before start", "--start 2020-03-01 --end 2020-02-01", "starts after its end|2020-03-01"),
-    ("negative capital", "--capital -5", "backtest.capital|above 0|-5"),
-    ("no capital", "--capital 0", "backtest.capital|above 0"),
+    ("negative capital", "--capital -5", "backtest.capital|at least 1|-5"),
+    ("no capital", "--capital 0", "backtest.capital|at least 1"),
+    ("less than one unit", "--capital 1e-7", "backtest.capital|at least 1|1e-7"),
+    ("more than the books hold", "--capital 999999999999", "backtest.capital|at most 100,000,0"),
     ("capital in words", "--capital much", "backtest.capital|a number|'much'"),
     ("capital that is no number", "--capital nan", "backtest.capital|not a finite number"),
     ("no date", "--start yesterday", "backtest.start|a date such as 2018-01-31|'yesterday'"),
@@ -51,7 +53,7 @@ WEIGHTS = [
     ("{momentun_20: 1}", "unknown factor|did you mean momentum_20"),
     ('{"ts_mean(close": 1}', "ends too early|ts_mean(close"),
     ('{"ts_maen(close, 5)": 1}', "unknown operator|ts_maen|ts_mean"),
-    ("{vwap_distance: 1}", "no field 'vwap'|close"),
+    ("{vwap_distance: 1}", "that the dataset cannot give|with vwap|vwap_distance"),
 ]
 
 
@@ -91,6 +93,15 @@ class TestSettings:
             ("backtest.capital is out of bounds", "backtest.yaml:5, key backtest.capital", None),
             ("unknown key 'topk'", "--set strategy.topk", "did you mean strategy.top_k?"),
         }
+
+    def test_shares_by_a_capitalisation_the_dataset_lacks(self, console: Console):
+        ran = console.backtest(*LINEAR, "--set", "strategy.linear.weighting=cap")
+        console.refused(ran, 2, "the dataset cannot give", "a dataset with cap", "factor cap")
+
+    def test_rotation_with_a_repeated_asset(self, console: Console):
+        assets = "strategy.etf_rotation.assets=[ON, AAA, ON]"
+        ran = console.backtest("--strategy", "etf_rotation", "--set", assets)
+        console.refused(ran, 2, "an asset more than once", "ON", "strategy.etf_rotation.assets")
 
     def test_rotation_between_symbols_that_are_not_there(self, console: Console):
         assets = "strategy.etf_rotation.assets=[AAA, SPY]"
@@ -227,6 +238,6 @@ class TestFactors:
     def test_a_field_the_dataset_lacks_is_told_and_no_error(self, console: Console):
         ran = console.compute("--factor", "vwap_distance", "--factor", "momentum_20", "--json")
         assert ran.code == 0
-        assert ran.document["factors"]["vwap_distance"]["missing_field"] == "vwap"
+        assert ran.document["factors"]["vwap_distance"]["missing_fields"] == ["vwap"]
         assert ran.document["factors"]["momentum_20"]["status"] == "computed"
         assert "the dataset has no field 'vwap': unavailable are vwap_distance" in ran.err

@@ -244,6 +244,21 @@ class TestProcesses:
         assert "\r\x1b[KBacktest  1 %  ETA " in drawn
         assert drawn.rpartition("\r\x1b[K")[2].startswith("warning: ")
 
+    def test_a_sync_tells_its_stages(self, console: Console):
+        pty = pytest.importorskip("pty")
+        ours, theirs = pty.openpty()
+        words = ["--source", "demo", "--dataset", "demo", "--stocks", "3", "--sessions", "30"]
+        with subprocess.Popen(
+            [sys.executable, str(PROJECT / SYNC), *console.arguments(SYNC), *words],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+        ) as process:
+            os.close(theirs)
+            drawn = read_all(ours)
+            assert process.wait() == 0
+        assert drawn.startswith("\r\x1b[KData  0 %\r\x1b[K")
+        assert drawn.rpartition("\r\x1b[K")[2].startswith("warning: ")
+
     def test_a_reader_that_leaves_early_is_no_error(self):
         with subprocess.Popen(
             [sys.executable, str(PROJECT / COMPUTE), "--list"],

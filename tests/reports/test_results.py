@@ -35,6 +35,15 @@ class TestWriteRun:
         assert (tmp_path / "results" / "one" / "report.html").read_text("utf-8") == "<html>"
         assert [path.name for path in (tmp_path / "results").iterdir()] == ["one"]
 
+    def test_a_report_stays_until_there_is_a_new_one(self, tmp_path: Path):
+        write_run(tmp_path / "one", busy_run(), papers("<html>"))
+        write_run(tmp_path / "one", busy_run(), papers())
+        report = tmp_path / "one" / "report.html"
+        assert report.read_text("utf-8") == "<html>"
+        assert {path.name for path in report.parent.iterdir()} == FILES | {"report.html"}
+        write_run(tmp_path / "one", busy_run(), papers("<p>"))
+        assert report.read_text("utf-8") == "<p>"
+
     def test_others_may_read_the_folder(self, tmp_path: Path):
         write_run(tmp_path / "one", busy_run(), papers())
         assert (tmp_path / "one").stat().st_mode & 0o777 == 0o755

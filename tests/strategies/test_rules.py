@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from quant_core.foundation.errors import StrategyError
 from quant_core.foundation.settings import RiskSettings, Section, StrategySettings
@@ -75,9 +76,27 @@ class TestLinear:
         assert isinstance(by_risk, Weights)
         assert by_risk.weights == pytest.approx({"S2": 2 / 3, "S1": 1 / 3})
 
-    def test_declares_what_it_reads(self):
-        strategy = linear({"b": 1.0, "a": 1.0}, weighting="inverse_volatility")
-        assert set(strategy.factors) == {"a", "b", "volatility_20"}
+    def test_cap_weights_leave_out_names_without_a_positive_cap(self):
+        view = view_of(
+            [[1, 1, 1, 1, 1, 1]],
+            {"f": [[0, 1, 2, 3, 4, 5]], "$cap": [[9e9, 3e9, 1e9, NAN, 0, math.inf]]},
+        )
+        # S3 to S5 score highest but have no cap; the best two of the others are S2 and S1
+        target = linear({"f": 1.0}, weighting="cap").decide(view, BOOK)
+        assert isinstance(target, Weights)
+        assert target.weights == pytest.approx({"S2": 0.25, "S1": 0.75})
+
+    def test_cap_weights_without_any_cap_are_hold(self):
+        view = view_of([[1, 1]], {"f": [[1, 2]], "$cap": [[NAN, -1]]})
+        assert isinstance(linear({"f": 1.0}, weighting="cap").decide(view, BOOK), Hold)
+
+    @pytest.mark.parametrize(
+        ("weighting", "added"),
+        [("equal", []), ("inverse_volatility", ["volatility_20"]), ("cap", ["$cap"])],
+    )
+    def test_declares_what_it_reads(self, weighting, added):
+        strategy = linear({"b": 1.0, "a": 1.0}, weighting=weighting)
+        assert set(strategy.factors) == {"a", "b", *added}
 
     @pytest.mark.parametrize("weights", [{}, {"f": 0.0}])
     def test_weights_that_say_nothing_are_refused(self, weights):
@@ -116,6 +135,14 @@ class TestRotation:
     def test_without_history_all_is_safe(self):
         target = self.rotation().decide(view_of(self.CLOSE, {}, row=0), BOOK)
         assert target == Weights({"S2": 1.0})
+
+    def test_a_repeated_asset_is_refused(self):
+        with pytest.raises(ValidationError, match="names an asset more than once"):
+            self.rotation(assets=("S0", "S1", "S0"))
+
+    def test_the_safe_asset_may_be_among_the_assets(self):
+        target = self.rotation(top_k=2, assets=("S0", "S2")).decide(view_of(self.CLOSE, {}), BOOK)
+        assert target == Weights({"S0": 0.5, "S2": 0.5})
 
     def test_no_assets_are_refused(self):
         with pytest.raises(StrategyError, match="list of assets"):
