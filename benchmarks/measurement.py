@@ -263,7 +263,7 @@ def _numbers(one: Measured) -> str:
 
 def _reached(one: Measured) -> str:
     limits = [
-        f"{limit:,.1f} {unit}"
+        f"{limit:,g} {unit}"
         for limit, unit in ((one.figure.most_seconds, "s"), (one.figure.most_megabytes, "MB"))
         if limit is not None
     ]

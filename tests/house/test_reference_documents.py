@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 
 from config import load_settings
+from quant_core.data import quality_findings
+from quant_core.data.quality import REASONS
 from quant_core.data.warehouse_query import VIEWS
 from quant_core.factors.library import LIBRARIES, catalogue
 from quant_core.factors.parser import parse
@@ -109,6 +111,19 @@ class TestCommandLine:
     def test_every_table_of_the_warehouse_is_listed(self):
         told = section(self.PAGE, "python -m quant_core sql")
         assert [name for name in VIEWS if f"`{name}`" not in told] == []
+
+
+class TestDataQuality:
+    PAGE = ROOT / "docs" / "concepts" / "data_quality.md"
+
+    def test_every_reason_is_listed(self):
+        listed = set(names(section(self.PAGE, "Rows that are refused")))
+        assert listed == {"not_a_date", "not_a_number:<field>", *REASONS}
+
+    def test_every_finding_is_listed(self):
+        listed = set(names(section(self.PAGE, "Findings: noticed, not judged")))
+        _, table, _ = re.split(r"^=+ =+$", quality_findings.__doc__ or "", flags=re.MULTILINE)
+        assert listed == {line.split()[0] for line in table.strip().splitlines()}
 
 
 class TestFactors:
@@ -216,7 +231,8 @@ class TestExamples:
     def test_measurements_exist(self, page: Path):
         """A figure is quoted with its command; its script has to take those words."""
         for script, words in BENCHMARK.findall((ROOT / page).read_text("utf-8")):
-            text = (ROOT / script).read_text("utf-8")
+            shared = (ROOT / "benchmarks" / "measurement.py").read_text("utf-8")
+            text = (ROOT / script).read_text("utf-8") + shared
             unknown = [word for word in words.split() if not known_word(word, text)]
             assert not unknown, f"{page}: {script}{words}"
 
