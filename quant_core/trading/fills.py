@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quant_core.foundation.money import micros
 from quant_core.foundation.types import Session
@@ -31,8 +32,7 @@ class ExecutionRules:
     commission: CommissionModel
 
 
-@dataclass(frozen=True, slots=True)
-class OpenQuote:
+class OpenQuote(NamedTuple):
     """Open and volume of one name in one session; NaN = unknown."""
 
     open: float

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quant_core.trading.account import Book
 from quant_core.trading.orders import Order, Reason, Side
 
 
-@dataclass(frozen=True, slots=True)
-class CloseQuote:
+class CloseQuote(NamedTuple):
     """What is known of a name at the close of T-1.
 
     ``last_close_micros`` is the last valid close up to T-1 (0 = never had one);
