@@ -39,7 +39,7 @@ Store: TypeAlias = Callable[[Mapping[FactorKey, FloatMatrix]], None]
 OWN_LIBRARY = "user"
 """Library of the factors of config/factors.yaml."""
 
-BATCH_BYTES = 512 * 2**20
+BATCH_BYTES = 128 * 2**20
 """Values published together: one manifest a batch, and the memory they hold until then."""
 
 MEMORY_BYTES = 4 * 2**30
