@@ -25,7 +25,8 @@ from config.layers import Folder, read_layers
 from config.problems import Findings
 from config.tree import Entries, TreePath, leaves
 from quant_core.foundation.errors import ConfigurationError
-from quant_core.foundation.settings import MASK, LoadedSettings, Section, Settings, settings_tree
+from quant_core.foundation.settings import LoadedSettings, Settings, settings_tree
+from quant_core.foundation.settings_section import MASK, Section
 
 __all__ = ["load_settings"]
 
@@ -64,7 +65,7 @@ def load_settings(
 
     Examples
     --------
-    >>> from quant_core.foundation.settings import knob
+    >>> from quant_core.foundation.settings_section import knob
     >>> class Linear(Section):
     ...     weights: Mapping[str, float] = knob("weight of each factor", whole=True)
     ...     weighting: str = knob("how the names share the equity")

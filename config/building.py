@@ -9,14 +9,9 @@ from typing import Literal, TypeAlias, TypeVar, cast
 from config.known_keys import OPTIONS, TYPE, KeyPath
 from config.tree import Entries, Node, TreePath, child, find, plain, with_written_text
 from quant_core.foundation.errors import InvariantBroken
-from quant_core.foundation.settings import (
-    Refusal,
-    Section,
-    Settings,
-    StrategySettings,
-    read_section,
-)
+from quant_core.foundation.settings import Settings, StrategySettings
 from quant_core.foundation.settings_live import LIVE_SECTIONS, LiveSettings
+from quant_core.foundation.settings_section import Refusal, Section, read_section
 
 Mode: TypeAlias = Literal["backtest", "live"]
 Tree: TypeAlias = dict[str, object]

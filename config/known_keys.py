@@ -8,8 +8,8 @@ from datetime import date, time
 from types import NoneType, UnionType
 from typing import Annotated, Literal, TypeAlias, Union, cast, get_args, get_origin
 
-from quant_core.foundation.settings import Secret, Section
 from quant_core.foundation.settings_live import LiveSettings
+from quant_core.foundation.settings_section import Secret, Section
 
 KeyPath: TypeAlias = tuple[str, ...]
 Annotation: TypeAlias = object

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from config.known_keys import KeyPath, KnownKey, choices_of, element_of, section_of
 from config.tree import Entries, Items, Node, Scalar, TreePath, dotted, find
 from quant_core.foundation.errors import ConfigurationError
-from quant_core.foundation.settings import MASK, Conflict, Refusal
+from quant_core.foundation.settings_section import MASK, Conflict, Refusal
 
 LONGEST_SHOWN = 80
 

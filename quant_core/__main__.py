@@ -7,16 +7,44 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
 from quant_core.jobs.environment import ensure_environment, interruptible
 
-USAGE = """usage: python -m quant_core VERB ...
+if TYPE_CHECKING:
+    from quant_core.jobs.command_line import Command
 
-verbs:
-  sql    ask the warehouse in SQL, read only
 
-`python -m quant_core VERB --help` shows the flags and examples of a verb.
-"""
+class Verb(NamedTuple):
+    """Where a verb's ``COMMAND`` stands, and what it does in a few words."""
+
+    module: str
+    summary: str
+
+
+VERBS: dict[str, Verb] = {
+    "prove": Verb("quant_core.jobs.prove_command", "certificates that a run's numbers are honest"),
+    "sql": Verb("quant_core.jobs.sql_command", "ask the warehouse in SQL, read only"),
+}
+"""All verbs; a command is imported only when its verb is asked for."""
+
+
+def usage() -> str:
+    """The verbs with what each does."""
+    width = max(map(len, VERBS)) + 2
+    lines = [f"  {name:<{width}}{verb.summary}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: python -m quant_core VERB ...",
+            "",
+            "verbs:",
+            *lines,
+            "",
+            "`python -m quant_core VERB --help` shows the flags and examples of a verb.",
+            "",
+        ]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,17 +52,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = arguments[0] if arguments else "--help"
     if verb in ("-h", "--help"):
-        sys.stdout.write(USAGE)
+        sys.stdout.write(usage())
         return 0 if arguments else 2
-    if verb != "sql":
-        sys.stderr.write(f"error: unknown verb {verb!r}\n\n{USAGE}")
+    if verb not in VERBS:
+        sys.stderr.write(f"error: unknown verb {verb!r}\n\n{usage()}")
         return 2
     ensure_environment(module="quant_core")
     from config import load_settings
     from quant_core.jobs.command_line import run_command
-    from quant_core.jobs.sql_command import COMMAND
 
-    return run_command(COMMAND, arguments[1:], load_settings)
+    command: Command = import_module(VERBS[verb].module).COMMAND
+    return run_command(command, arguments[1:], load_settings)
 
 
 if __name__ == "__main__":

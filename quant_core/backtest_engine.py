@@ -1,7 +1,7 @@
-"""The backtest: drives the five steps of :mod:`quant_core.trading_day` over history.
+"""The backtest: drives the steps of :mod:`quant_core.trading_day` over history.
 
 1. :func:`find_window` - the sessions of the run; the first decision needs an earlier one.
-2. :func:`run_backtest` - for each session: execute, settle, mark, guard, decide.
+2. :func:`run_backtest` - for each session: adjust, execute, settle, mark, guard, decide.
 3. The result is a :class:`~quant_core.trading.history.RunHistory`, nothing is written.
 
 Signal price is the close of T-1, execution price the open of T. The market view a
@@ -18,13 +18,15 @@ import numpy as np
 
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.types import BoolArray, FloatArray, SessionArray
+from quant_core.market import Market
 from quant_core.portfolio import Portfolio
 from quant_core.risk.breakers import BreakerState
+from quant_core.settlement import adjust, settle
 from quant_core.trading.account import Book
 from quant_core.trading.events import Fill
 from quant_core.trading.history import Incident, PositionHistory, RunHistory
 from quant_core.trading.orders import OrderRecord
-from quant_core.trading_day import Brain, DayState, Market, Moment, decide, execute, guard, settle
+from quant_core.trading_day import Brain, DayState, Moment, decide, execute, guard
 from quant_core.trading_day import mark as mark_book
 
 
@@ -91,6 +93,7 @@ class _Record:
 
     equity: list[int] = field(default_factory=list[int])
     cash: list[int] = field(default_factory=list[int])
+    receivable: list[int] = field(default_factory=list[int])
     orders: list[OrderRecord] = field(default_factory=list[OrderRecord])
     fills: list[Fill] = field(default_factory=list[Fill])
     incidents: list[Incident] = field(default_factory=list[Incident])
@@ -122,7 +125,7 @@ def run_backtest(
     progress : callable, optional
         Called with (sessions done, sessions in all).
     """
-    portfolio = Portfolio(capital_micros)
+    portfolio = Portfolio(capital_micros, may_short=brain.margin.allowed)
     record = _Record()
     opening = Book.opening(capital_micros)
     breaker = BreakerState(peak_micros=capital_micros)
@@ -148,13 +151,17 @@ def _trade_session(
 ) -> DayState:
     """The five steps of one session; ``place`` is its row, number, and what is due next."""
     row, number, next_is_scheduled = place
-    executed = execute(portfolio, state.orders, market, row, brain)
+    lot = brain.execution.lot
+    adjusted = adjust(portfolio, state.orders, market, row, brain.margin, lot)
+    record.incidents.extend(adjusted.incidents)
+    executed = execute(portfolio, adjusted.orders, market, row, brain)
     record.orders.extend(executed.records)
     record.fills.extend(executed.fills)
-    record.incidents.extend(settle(portfolio, market, row, brain))
+    record.incidents.extend(settle(portfolio, market, row, brain.execution))
     book = mark_book(portfolio, market, row)
     record.equity.append(book.equity_micros)
     record.cash.append(book.cash_micros)
+    record.receivable.append(book.receivable_micros)
     record.books.append(book)
     breaker, tripped = guard(state.breaker, book, number + 1, brain)
     record.incidents.extend(tripped)
@@ -173,7 +180,7 @@ def _history(market: Market, window: RunWindow, capital_micros: int, record: _Re
         starting_capital_micros=capital_micros,
         equity_micros=np.array(record.equity, dtype=np.int64),
         cash_micros=np.array(record.cash, dtype=np.int64),
-        receivable_micros=np.zeros(len(sessions), dtype=np.int64),
+        receivable_micros=np.array(record.receivable, dtype=np.int64),
         benchmark=_no_benchmark(len(sessions)),
         orders=tuple(record.orders),
         fills=tuple(record.fills),

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from quant_core.data.action_events import action_rows
+from quant_core.data.adjusted_views import adjusted_panel, is_adjusted, stored_adjustment
+from quant_core.data.borrow_table import load_borrow_table
 from quant_core.data.universe import Universe, load_universe
 from quant_core.data.warehouse import Snapshot, Warehouse
 from quant_core.foundation.errors import UsageError
-from quant_core.foundation.panel import MarketPanel
-from quant_core.foundation.settings import Settings
+from quant_core.foundation.panel import MarketPanel, carried_forward
+from quant_core.foundation.settings import ExecutionSettings, Settings
+from quant_core.foundation.types import FloatMatrix
+from quant_core.market import Market, MarketFacts
+from quant_core.numerics.rolling import delay, ts_mean, ts_std
 from quant_core.risk.breakers import RiskRules
+from quant_core.risk.margin import MarginRules
 from quant_core.strategies import BaseStrategy, create_strategy
+from quant_core.trading.actions import Action
 from quant_core.trading.costs import commission_model
 from quant_core.trading.fills import ExecutionRules
+from quant_core.trading.impact import impact_model
+from quant_core.trading.market_rules import ReferencePrices, limit_states, market_rules
 from quant_core.trading_day import Brain
 
 RAW = "raw"
@@ -26,26 +38,47 @@ def open_snapshot(settings: Settings) -> Snapshot:
     return Warehouse(Path(settings.data.root)).open(settings.data.dataset)
 
 
-def build_brain(settings: Settings) -> Brain:
-    """Strategy, execution rules and risk rules."""
-    execution, risk = settings.execution, settings.strategy.risk
-    commission = execution.commission
+def build_brain(settings: Settings, snapshot: Snapshot) -> Brain:
+    """Strategy, execution, risk and margin rules of a run on ``snapshot``.
+
+    A dataset that has no volume at all has no limit on volume.
+    """
+    risk, short = settings.strategy.risk, settings.short
     return Brain(
         strategy=create_strategy(settings.strategy),
-        execution=ExecutionRules(
-            cash_buffer=execution.cash_buffer,
-            slippage=execution.slippage,
-            lot=execution.lot,
-            participation_cap=execution.participation_cap,
-            delisting_return=execution.delisting_return,
-            commission=commission_model(commission.model, commission.rate, commission.minimum),
-        ),
+        execution=_execution_rules(settings.execution, has_volume="volume" in snapshot.fields),
         risk=RiskRules(
             max_pos_weight=risk.max_pos_weight,
             stop_loss_pct=risk.stop_loss_pct,
             max_drawdown_pct=risk.max_drawdown_pct,
             breaker_cooldown=risk.breaker_cooldown,
         ),
+        margin=MarginRules(
+            allowed=short.allowed,
+            initial=short.initial_margin,
+            maintenance=short.maintenance_margin,
+            max_gross=short.max_gross,
+            max_net=short.max_net,
+            debit_rate=short.debit_rate,
+        ),
+    )
+
+
+def _execution_rules(execution: ExecutionSettings, *, has_volume: bool) -> ExecutionRules:
+    fees, impact = execution.commission, execution.impact
+    return ExecutionRules(
+        cash_buffer=execution.cash_buffer,
+        slippage=execution.slippage,
+        lot=execution.lot,
+        participation_cap=execution.participation_cap if has_volume else None,
+        delisting_return=execution.delisting_return,
+        commission=commission_model(
+            fees.model, fees.rate, fees.minimum, fees.per_share, fees.cap
+        ),
+        impact=None
+        if impact.model == "none"
+        else impact_model(impact.model, impact.spread, impact.coefficient),
+        sells_next_session=market_rules(execution.market_rules).settlement_sessions > 0,
     )
 
 
@@ -79,7 +112,95 @@ def build_panel(snapshot: Snapshot, universe: Universe | None) -> MarketPanel:
         close=snapshot.panel("close"),
         volume=snapshot.panel("volume"),
         member=member,
+        adjusted_close=adjusted_panel(snapshot, "close") if is_adjusted(snapshot) else None,
     )
+
+
+def build_market(
+    settings: Settings,
+    snapshot: Snapshot,
+    panel: MarketPanel,
+    factors: Mapping[str, FloatMatrix],
+) -> Market:
+    """The market of a run: prices, factors, and the facts that the settings ask for."""
+    return Market(panel, factors, build_facts(settings, snapshot, panel))
+
+
+def build_facts(settings: Settings, snapshot: Snapshot, panel: MarketPanel) -> MarketFacts:
+    """What the ledger knows of the market beside its panel."""
+    execution, short = settings.execution, settings.short
+    price = _execution_price(execution.price, snapshot, panel)
+    volatility, average_volume = None, None
+    if execution.impact.model in ("square_root", "almgren"):
+        volatility, average_volume = _impact_inputs(snapshot, panel, execution.impact.sessions)
+    borrow = None
+    if short.allowed and short.borrow_table is not None:
+        borrow = load_borrow_table(Path(short.borrow_table), panel.axes).rate
+    return MarketFacts(
+        delistings=delisting_rows(snapshot),
+        actions=_actions(snapshot),
+        price=price,
+        locked=_limit_states(execution.market_rules, snapshot, panel, price),
+        volatility=volatility,
+        average_volume=average_volume,
+        borrow=borrow,
+        borrow_rate=short.borrow_rate,
+    )
+
+
+def _execution_price(
+    name: str, snapshot: Snapshot, panel: MarketPanel
+) -> FloatMatrix | None:
+    """The price orders meet; None = the open."""
+    match name:
+        case "open":
+            return None
+        case "close":
+            return panel.close
+        case _ if "vwap" in snapshot.fields:
+            return snapshot.panel("vwap")
+        case _:
+            return (snapshot.panel("high") + snapshot.panel("low") + panel.close) / 3
+
+
+def _actions(snapshot: Snapshot) -> Mapping[int, tuple[Action, ...]]:
+    """Corporate actions for the ledger, which trades raw prices only."""
+    if snapshot.facts.price_basis != RAW:
+        return {}
+    return action_rows(snapshot.actions(), snapshot.axes)
+
+
+def _impact_inputs(
+    snapshot: Snapshot, panel: MarketPanel, sessions: int
+) -> tuple[FloatMatrix, FloatMatrix]:
+    """Daily volatility and average volume in shares of the session, both over ``sessions``.
+
+    From adjusted closes and volumes, so that a split is no return and no change of volume.
+    """
+    closes = panel.close_for_returns
+    volatility = ts_std(closes / delay(closes, 1) - 1, sessions)
+    volume = ts_mean(adjusted_panel(snapshot, "volume"), sessions)
+    if is_adjusted(snapshot):
+        volume = volume * stored_adjustment(snapshot).shares
+    return volatility, volume
+
+
+def _limit_states(
+    name: str, snapshot: Snapshot, panel: MarketPanel, price: FloatMatrix | None
+) -> NDArray[np.int8] | None:
+    """Where prices stand at the limits of their market; None where it has none."""
+    rules = market_rules(name)
+    if not rules.boards:
+        return None
+    raw = snapshot.facts.price_basis == RAW
+    previous = None
+    if panel.adjusted_close is not None:
+        carried = carried_forward(panel.adjusted_close)
+        previous = np.full(carried.shape, np.nan)
+        previous[1:] = carried[:-1] / stored_adjustment(snapshot).price[1:]
+    reference = ReferencePrices(panel.close, exact_ticks=raw, previous_close=previous)
+    met = panel.open if price is None else price
+    return limit_states(rules, panel.axes, met, reference)
 
 
 def delisting_rows(snapshot: Snapshot) -> dict[str, int]:
@@ -87,6 +208,10 @@ def delisting_rows(snapshot: Snapshot) -> dict[str, int]:
     if snapshot.facts.price_basis != RAW:
         return {}
     table = snapshot.symbol_table().drop_nulls("delisted")
+    if snapshot.has_actions:  # a name that is renamed lives on
+        actions = snapshot.actions()
+        goes_on = actions["successor"].is_in(list(snapshot.axes.symbols))
+        table = table.filter(~table["symbol"].is_in(actions.filter(goes_on)["symbol"].implode()))
     days = table["delisted"].to_numpy().astype("datetime64[D]")
     rows = np.searchsorted(snapshot.axes.sessions, days)
     return dict(zip(table["symbol"].to_list(), rows.tolist(), strict=True))

@@ -4,8 +4,10 @@
 2. put it through the gate; a refusal ends here and
    the last good version stays                        ``quality.inspect``
 3. merge with the newest version: new keys are added,
-   equal rows change nothing, other rows replace      ``_merged``
-4. look the whole over, publish it if it changed      ``_published``
+   equal rows change nothing, other rows replace      ``merging.merged``
+4. judge corporate actions against the prices, infer
+   delisting dates that nobody states                 ``merging.completed``
+5. look the whole over, publish it if it changed      ``_published``
 """
 
 from __future__ import annotations
@@ -14,26 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
-import polars as pl
-
-from quant_core.data.quality import Inspection, identical_series, inspect, sessions_over
-from quant_core.data.quality_findings import observe
+from quant_core.data.corporate_actions import ActionReport, refuse_adjusted
+from quant_core.data.merging import Merge, completed, merged, with_actions, with_delistings
+from quant_core.data.quality import Inspection, inspect
 from quant_core.data.quality_report import JsonValue, QualityReport
-from quant_core.data.schema import (
-    KEY_FIELDS,
-    OPTIONAL_FIELDS,
-    SYMBOL_SCHEMA,
-    DatasetFacts,
-    DatasetTables,
-    price_schema,
-    text_schema,
-)
+from quant_core.data.schema import DatasetFacts, DatasetTables, empty_symbols
+from quant_core.data.sources.action_files import RawActions
 from quant_core.data.sources.port import PriceSource
 from quant_core.foundation.errors import DataRefused, UsageError
-
-BLANK_KINDS = "null_"
-"""Findings about single values begin so; they cannot be seen in the stored prices again."""
-
 
 STAGES = 3
 """What progress counts: read, judge, merge and store."""
@@ -92,6 +82,10 @@ class IngestReport:
         Kept rows by what they did: a new key, other values for a stored key, nothing.
     rows_stored, symbols_stored : int
         Size of the newest version.
+    delistings_inferred : int
+        Names whose last price serves as their delisting date.
+    actions : ActionReport or None
+        What became of the corporate actions; None when none were delivered.
     """
 
     dataset: str
@@ -103,6 +97,8 @@ class IngestReport:
     rows_unchanged: int
     rows_stored: int
     symbols_stored: int
+    delistings_inferred: int = 0
+    actions: ActionReport | None = None
 
     def as_dict(self) -> dict[str, JsonValue]:
         """The report with plain values only."""
@@ -115,6 +111,8 @@ class IngestReport:
             "rows_unchanged": self.rows_unchanged,
             "rows_stored": self.rows_stored,
             "symbols_stored": self.symbols_stored,
+            "delistings_inferred": self.delistings_inferred,
+            "actions": None if self.actions is None else self.actions.as_dict(),
             "quality": self.quality.as_dict(),
         }
 
@@ -140,11 +138,30 @@ def check(source: PriceSource, facts: DatasetFacts) -> QualityReport:
     return inspect(source.read(), facts.calendar).report
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the gate says of a delivery that is not stored; ``actions`` None without any."""
+
+    quality: QualityReport
+    actions: ActionReport | None
+
+
+def judged(source: PriceSource, facts: DatasetFacts, actions: RawActions | None) -> Judgement:
+    """The gate's account of prices and corporate actions; nothing is stored."""
+    seen = inspect(source.read(), facts.calendar)
+    if actions is None or seen.prices.is_empty():
+        return Judgement(seen.report, None)
+    batch = DatasetTables(seen.prices, empty_symbols(), seen.quarantine, seen.findings)
+    before = Merge(batch, seen.prices.height, 0, changed=True)
+    return Judgement(seen.report, with_actions(before, actions, facts)[1])
+
+
 def ingest(
     source: PriceSource,
     warehouse: Warehouse,
     facts: DatasetFacts,
     *,
+    actions: RawActions | None = None,
     replace_all: bool = False,
     progress: Progress = _silent,
 ) -> IngestReport:
@@ -158,6 +175,8 @@ def ingest(
         Where they go.
     facts : DatasetFacts
         What the dataset is; the source's own lines are appended to ``origin``.
+    actions : RawActions or None
+        Corporate actions of the dataset; those stored stay.
     replace_all : bool
         Start anew instead of merging with the newest version.
     progress : Progress
@@ -176,29 +195,55 @@ def ingest(
     seen = inspect(raw, facts.calendar)
     seen.report.raise_if_refused(facts.dataset)
     progress(2, STAGES)
-    facts = replace(facts, origin=_lines(facts.origin, raw.origin))
+    origin = _lines(facts.origin, raw.origin, actions.origin if actions else ())
+    facts = replace(facts, origin=origin)
     symbols = raw.symbols.sort("symbol")
     batch = DatasetTables(seen.prices, symbols, seen.quarantine, seen.findings)
     stored = _stored(warehouse, facts.dataset, replace_all=replace_all)
     if stored is None or replace_all:
-        merge = _Merge(batch, seen.prices.height, 0, changed=True)
+        merge = completed(Merge(batch, seen.prices.height, 0, changed=True), actions, facts)
         return _published(warehouse, facts, merge, seen, stored)
     _refuse_other_kind(stored.facts, facts)
-    merge = _merged(stored.tables(), batch, facts)
+    merge = completed(merged(stored.tables(), batch, facts), actions, facts)
     if not merge.changed:
         return _report(stored.version, merge, seen, facts, published=False)
     facts = replace(facts, origin=_lines(stored.facts.origin, facts.origin))
     return _published(warehouse, facts, merge, seen, stored)
 
 
-@dataclass(frozen=True, slots=True)
-class _Merge:
-    """The tables of the next version, and how they differ from the stored ones."""
+def ingest_actions(
+    warehouse: Warehouse, facts: DatasetFacts, actions: RawActions
+) -> tuple[str, bool, ActionReport]:
+    """Merge corporate actions into the newest version of a dataset, without new prices.
 
-    tables: DatasetTables
-    added: int
-    revised: int
-    changed: bool
+    Returns
+    -------
+    tuple of str, bool, ActionReport
+        The newest version now, whether it is new, and what became of the actions.
+
+    Raises
+    ------
+    UsageError
+        There is no such dataset, or its prices are adjusted.
+    DataRefused
+        More than 2 % of the rows cannot be read.
+    """
+    stored = warehouse.newest(facts.dataset)
+    if stored is None:
+        raise UsageError(
+            f"corporate actions need prices, and there is no dataset {facts.dataset!r}",
+            expected="a dataset with raw prices",
+            fix="bring its prices along: --path FILE --price-basis raw",
+        )
+    refuse_adjusted(stored.facts)
+    _refuse_other_kind(stored.facts, facts)
+    before = Merge(stored.tables(), 0, 0, changed=False)
+    merge, account = with_actions(before, actions, stored.facts)
+    merge = with_delistings(merge, stored.facts)
+    if not merge.changed:
+        return stored.version, False, account
+    facts = replace(stored.facts, origin=_lines(stored.facts.origin, actions.origin))
+    return warehouse.publish(facts, merge.tables).version, True, account
 
 
 def _stored(warehouse: Warehouse, dataset: str, *, replace_all: bool) -> StoredVersion | None:
@@ -214,7 +259,7 @@ def _stored(warehouse: Warehouse, dataset: str, *, replace_all: bool) -> StoredV
 def _published(
     warehouse: Warehouse,
     facts: DatasetFacts,
-    merge: _Merge,
+    merge: Merge,
     seen: Inspection,
     before: StoredVersion | None,
 ) -> IngestReport:
@@ -224,7 +269,7 @@ def _published(
 
 
 def _report(
-    version: str, merge: _Merge, seen: Inspection, facts: DatasetFacts, *, published: bool
+    version: str, merge: Merge, seen: Inspection, facts: DatasetFacts, *, published: bool
 ) -> IngestReport:
     prices = merge.tables.prices
     return IngestReport(
@@ -237,85 +282,9 @@ def _report(
         rows_unchanged=seen.prices.height - merge.added - merge.revised,
         rows_stored=prices.height,
         symbols_stored=prices["symbol"].n_unique(),
+        delistings_inferred=merge.inferred,
+        actions=merge.actions,
     )
-
-
-def _merged(stored: DatasetTables, batch: DatasetTables, facts: DatasetFacts) -> _Merge:
-    new = _delivered(stored.prices, batch.prices)
-    revised = new.filter("known")
-    symbols = _merged_symbols(stored.symbols, batch.symbols)
-    refused = _new_refusals(stored.quarantine, batch.quarantine)
-    if new.is_empty() and refused.is_empty() and symbols.equals(stored.symbols):
-        return _Merge(stored, 0, 0, changed=False)
-    optional = _optional(stored.prices, batch.prices)
-    stays = stored.prices.join(revised, on=list(KEY_FIELDS), how="anti")
-    prices = pl.concat([stays, new.drop("known")], how="diagonal").select(
-        list(price_schema(optional))
-    )
-    prices = prices.sort(*KEY_FIELDS)
-    _refuse_copies(prices, facts)
-    quarantine = pl.concat([stored.quarantine, refused], how="diagonal")
-    quarantine = quarantine.select(list(text_schema(_optional(stored.quarantine, refused))))
-    findings = observe(prices, sessions_over(prices["date"], facts.calendar)).findings
-    findings = pl.concat([findings, _blanks(stored, batch)]).sort("kind", "symbol", "date")
-    tables = DatasetTables(prices, symbols, quarantine, findings)
-    return _Merge(tables, new.height - revised.height, revised.height, changed=True)
-
-
-def _delivered(stored: pl.DataFrame, batch: pl.DataFrame) -> pl.DataFrame:
-    """The rows of ``batch`` that are not stored as they are; ``known`` = the key is stored.
-
-    A field the batch does not have says nothing and is not compared.
-    """
-    fields = batch.columns[len(KEY_FIELDS) :]
-    absent = [pl.lit(None, pl.Float64).alias(name) for name in fields if name not in stored.columns]
-    earlier = stored.with_columns(absent).select(*KEY_FIELDS, *fields, known=pl.lit(value=True))
-    both = batch.join(earlier, on=list(KEY_FIELDS), how="left", suffix="_stored")
-    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_stored")) for name in fields)
-    known = pl.col("known").fill_null(value=False)
-    return both.with_columns(known).filter(~(known & same)).select(*batch.columns, "known")
-
-
-def _optional(*frames: pl.DataFrame) -> list[str]:
-    return [name for name in OPTIONAL_FIELDS if any(name in frame.columns for frame in frames)]
-
-
-def _merged_symbols(stored: pl.DataFrame, batch: pl.DataFrame) -> pl.DataFrame:
-    """Every symbol known; what the batch says about one replaces what was said before."""
-    latest = pl.concat([batch, stored]).group_by("symbol").agg(pl.all().drop_nulls().first())
-    return latest.select(list(SYMBOL_SCHEMA)).sort("symbol")
-
-
-def _new_refusals(stored: pl.DataFrame, batch: pl.DataFrame) -> pl.DataFrame:
-    """The refused rows that were not refused before in the same words."""
-    columns = list(text_schema(_optional(stored, batch)))
-    absent = [pl.lit(None, pl.String).alias(name) for name in columns]
-    before, now = (
-        frame.with_columns(
-            column for column in absent if column.meta.output_name() not in frame.columns
-        ).select(columns)
-        for frame in (stored, batch)
-    )
-    return now.join(before, on=columns, how="anti", nulls_equal=True)
-
-
-def _blanks(stored: DatasetTables, batch: DatasetTables) -> pl.DataFrame:
-    """Findings about blanked values: of the batch, and of stored rows it does not replace."""
-    is_blank = pl.col("kind").str.starts_with(BLANK_KINDS)
-    keys = batch.prices.select(KEY_FIELDS)
-    before = stored.findings.filter(is_blank).join(keys, on=list(KEY_FIELDS), how="anti")
-    return pl.concat([before, batch.findings.filter(is_blank)])
-
-
-def _refuse_copies(prices: pl.DataFrame, facts: DatasetFacts) -> None:
-    copies = identical_series(prices)
-    if copies:
-        raise DataRefused(
-            f"merging would give the dataset {facts.dataset!r} one series under several symbols",
-            expected="every symbol with a series of its own",
-            found=", ".join(" = ".join(symbols) for symbols in copies),
-            fix="find out which symbol the rows belong to; the last good version stays",
-        )
 
 
 def _refuse_other_kind(stored: DatasetFacts, given: DatasetFacts) -> None:

@@ -8,6 +8,7 @@ symbols    one row per symbol: what the source knows about it
 rejected   rows the source could not read, every cell as its text + ``reason``
 quarantine rows the gate refused, every cell as text + ``reason``
 findings   what the gate noticed about rows it kept
+actions    one row per corporate action: symbol, ex-date, kind
 ========== ==================================================================
 """
 
@@ -55,6 +56,29 @@ FINDING_SCHEMA: dict[str, type[pl.DataType]] = {
 }
 """One observation of the gate; ``date`` is null when it concerns a whole symbol."""
 
+ACTION_KINDS = ("dividend", "rights", "split", "rename")
+"""Kinds of corporate actions, in the order in which those of one session apply."""
+
+ACTION_KEYS = ("symbol", "ex_date", "kind")
+"""The columns that identify a corporate action."""
+
+ACTION_SCHEMA: dict[str, type[pl.DataType]] = {
+    "symbol": pl.String,
+    "ex_date": pl.Date,
+    "kind": pl.String,
+    "ratio": pl.Float64,
+    "amount": pl.Float64,
+    "price": pl.Float64,
+    "pay_date": pl.Date,
+    "successor": pl.String,
+}
+"""One corporate action a row; what does not concern its kind is null.
+
+``ratio`` of a split: new shares for one old (2.0 = two for one); of rights: shares offered
+for one held. ``amount``: cash per share of a dividend, in the currency of the listing.
+``price``: what a share offered by rights costs. ``pay_date``: null = unknown.
+``successor``: the new symbol of a rename, whose first session is the ex-date."""
+
 
 def price_schema(optional: Iterable[str] = ()) -> dict[str, type[pl.DataType]]:
     """Columns and types of a price table that has the given optional fields.
@@ -89,6 +113,27 @@ def empty_symbols() -> pl.DataFrame:
 def empty_findings() -> pl.DataFrame:
     """A table of findings without rows."""
     return pl.DataFrame(schema=FINDING_SCHEMA)
+
+
+def action_text_schema() -> dict[str, type[pl.DataType]]:
+    """Columns of refused corporate actions: those of the actions as text, then ``reason``.
+
+    Examples
+    --------
+    >>> list(action_text_schema())[-2:]
+    ['successor', 'reason']
+    """
+    return dict.fromkeys([*ACTION_SCHEMA, "reason"], pl.String)
+
+
+def empty_actions() -> pl.DataFrame:
+    """A table of corporate actions without rows."""
+    return pl.DataFrame(schema=ACTION_SCHEMA)
+
+
+def empty_refused_actions() -> pl.DataFrame:
+    """A table of refused corporate actions without rows."""
+    return pl.DataFrame(schema=action_text_schema())
 
 
 def empty_text(optional: Iterable[str] = ()) -> pl.DataFrame:
@@ -135,10 +180,13 @@ class DatasetTables:
     """The tables of one version of a dataset.
 
     ``prices`` holds one row per (symbol, date), ascending in both; ``symbols``,
-    ``quarantine`` and ``findings`` as their schemas above.
+    ``quarantine``, ``findings`` and ``actions`` as their schemas above;
+    ``actions_quarantine`` holds the actions the gate refused, as text.
     """
 
     prices: pl.DataFrame
     symbols: pl.DataFrame
     quarantine: pl.DataFrame
     findings: pl.DataFrame
+    actions: pl.DataFrame = field(default_factory=empty_actions)
+    actions_quarantine: pl.DataFrame = field(default_factory=empty_refused_actions)

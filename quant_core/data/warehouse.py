@@ -133,9 +133,10 @@ class Warehouse:
         return prune(self._folder(dataset), dataset, keep)
 
     def query(self, dataset: str, sql: str) -> pl.DataFrame:
-        """Rows of one SELECT over prices, symbols, quarantine, findings, sessions, factors.
+        """Rows of one SELECT over the tables of the newest version.
 
-        ``factors`` is long (date, symbol, factor, value), NULL = unknown. Read only:
+        They are prices, symbols, quarantine, findings, actions, actions_quarantine and
+        sessions. ``factors`` is long (date, symbol, factor, value), NULL = unknown. Read only:
         anything but a SELECT is refused, and no other file can be read.
         """
         from quant_core.data.warehouse_query import run_query

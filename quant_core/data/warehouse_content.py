@@ -12,11 +12,13 @@ import numpy as np
 import polars as pl
 
 from quant_core.data.schema import (
+    ACTION_SCHEMA,
     KEY_FIELDS,
     OPTIONAL_FIELDS,
     REQUIRED_FIELDS,
     DatasetFacts,
     DatasetTables,
+    action_text_schema,
     price_schema,
 )
 from quant_core.foundation.errors import DataRefused, InvariantBroken
@@ -26,7 +28,14 @@ from quant_core.foundation.timing import calendar_sessions
 from quant_core.foundation.types import IntArray, SessionArray
 
 TABLES = ("prices", "symbols", "quarantine", "findings")
-"""The tables of a version, in the order in which they enter its hash."""
+"""The tables every version has, in the order in which they enter its hash."""
+
+ACTION_TABLES: dict[str, dict[str, type[pl.DataType]]] = {
+    "actions": ACTION_SCHEMA,
+    "actions_quarantine": action_text_schema(),
+}
+"""Tables that follow them in a version that has corporate actions; without rows they are no
+part of it, so that a dataset without actions keeps the version it had before there were any."""
 
 _FORMAT = "quant-core warehouse 1"
 
@@ -36,7 +45,7 @@ class Contents:
     """The canonical tables of one version and the axes of its panels.
 
     ``prices`` ascends by (date, symbol); NaN is null; the other tables ascend by all
-    their columns.
+    their columns, those of :data:`ACTION_TABLES` only where they have rows.
     """
 
     facts: DatasetFacts
@@ -178,10 +187,17 @@ def _axes(facts: DatasetFacts, prices: pl.DataFrame) -> Axes:
 
 
 def _other_tables(tables: DatasetTables) -> dict[str, pl.DataFrame]:
+    optional = {"actions": tables.actions, "actions_quarantine": tables.actions_quarantine}
+    typed = {
+        name: frame.select(list(ACTION_TABLES[name])).cast(dict(ACTION_TABLES[name].items()))
+        for name, frame in optional.items()
+        if not frame.is_empty()
+    }
     return {
         "symbols": tables.symbols,
         "quarantine": tables.quarantine,
         "findings": tables.findings,
+        **typed,
     }
 
 

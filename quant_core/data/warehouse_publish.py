@@ -21,7 +21,6 @@ import polars as pl
 from quant_core.data.factor_manifest import sweep_factors
 from quant_core.data.schema import BAR_FIELDS, OPTIONAL_FIELDS, DatasetFacts, DatasetTables
 from quant_core.data.warehouse_content import (
-    TABLES,
     Contents,
     arrange,
     content_hash,
@@ -149,7 +148,7 @@ def sweep(folder: Path, kept: tuple[Manifest, ...]) -> None:
 
 def _drafts(contents: Contents) -> list[_Draft]:
     frames = [("prices", f"prices-{year}", part) for year, part in years_of(contents.prices)]
-    frames += [(table, table, contents.others[table]) for table in TABLES[1:]]
+    frames += [(table, table, frame) for table, frame in contents.others.items()]
     return [_Draft(table, name, frame, content_hash(frame)) for table, name, frame in frames]
 
 

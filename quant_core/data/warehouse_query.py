@@ -21,17 +21,22 @@ from quant_core.data.factor_manifest import (
     factor_parts,
     read_factor_manifest,
 )
-from quant_core.data.warehouse_content import TABLES
+from quant_core.data.warehouse_content import ACTION_TABLES, TABLES
 from quant_core.data.warehouse_files import damaged
 from quant_core.data.warehouse_snapshot import Snapshot
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.files import file_hash
 
-VIEWS = (*TABLES, "sessions", "factors")
+VIEWS = (*TABLES, "sessions", "factors", *ACTION_TABLES)
 """What a query can read; ``factors`` is long: date, symbol, factor, value."""
 
 _EXPLAIN = re.compile(r"^\s*explain(\s+analyze)?\s", re.IGNORECASE)
 _FOREIGN_TYPES = re.compile(r"INTERVAL|UNION|VARIANT|BIGNUM|BIT|TIME WITH TIME ZONE")
+_SQL_TYPES: dict[type[pl.DataType], str] = {
+    pl.String: "VARCHAR",
+    pl.Date: "DATE",
+    pl.Float64: "DOUBLE",
+}
 _UNITS_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _DAYS = (-719_162, 2_932_896)
 """Days from 1970 to the first and last day of the years 1 to 9999."""
@@ -153,9 +158,10 @@ def _create_views(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> 
     factors = read_factor_manifest(snapshot.root, snapshot.version)
     folder = factor_parts(snapshot.root)
     files = [folder / file for file in sorted(factors.files)]
-    for table in TABLES:
+    for table in (*TABLES, *ACTION_TABLES):
         paths = [snapshot.path_of(part) for part in snapshot.manifest.parts_of(table)]
-        connection.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({_texts(paths)})")
+        rows = f"SELECT * FROM read_parquet({_texts(paths)})" if paths else _no_rows(table)
+        connection.execute(f"CREATE VIEW {table} AS {rows}")
         files += paths
     days = snapshot.axes.sessions.astype(str).tolist()
     connection.execute("CREATE TABLE sessions AS SELECT unnest(?::DATE[]) AS date", [days])
@@ -163,6 +169,12 @@ def _create_views(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> 
     connection.execute(f"SET allowed_paths = {_texts(files)}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+
+
+def _no_rows(table: str) -> str:
+    """The columns of a table of which the version has no file."""
+    columns = [f"NULL::{_SQL_TYPES[kind]} AS {name}" for name, kind in ACTION_TABLES[table].items()]
+    return f"SELECT {', '.join(columns)} WHERE false"
 
 
 def _factor_select(factors: FactorManifest, folder: Path) -> str:

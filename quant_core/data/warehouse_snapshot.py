@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from quant_core.data.schema import BAR_FIELDS, DatasetFacts, DatasetTables
-from quant_core.data.warehouse_content import content_hash
+from quant_core.data.warehouse_content import ACTION_TABLES, content_hash
 from quant_core.data.warehouse_files import damaged
 from quant_core.data.warehouse_manifest import PARTS, Manifest, Part, all_manifests
 from quant_core.data.warehouse_panels import cached_matrix, price_panel, read_part
@@ -104,7 +104,18 @@ class Snapshot:
             symbols=self._table("symbols"),
             quarantine=self._table("quarantine"),
             findings=self._table("findings"),
+            actions=self._table("actions"),
+            actions_quarantine=self._table("actions_quarantine"),
         )
+
+    def actions(self) -> pl.DataFrame:
+        """The corporate actions, by symbol and ex-date; empty where the version has none."""
+        return self._table("actions")
+
+    @property
+    def has_actions(self) -> bool:
+        """Whether the version has corporate actions; reads no file."""
+        return bool(self.manifest.parts_of("actions"))
 
     def symbol_table(self) -> pl.DataFrame:
         """What the source knew about each symbol; possibly empty."""
@@ -139,14 +150,16 @@ class Snapshot:
     def continues(self, older: Snapshot) -> bool:
         """Whether this version is ``older`` plus nothing but later sessions.
 
-        Same facts, symbols and fields; same sessions and prices up to the last session
-        of ``older``; same table of symbols apart from delistings since.
+        Same facts, symbols and fields; same sessions, prices and corporate actions up to
+        the last session of ``older``; same table of symbols apart from delistings since.
+        A rename since then is no continuation: it gives the new name a history.
         """
         rows = len(older.axes.sessions)
         return (
             _same_kind(self.manifest, older.manifest)
             and np.array_equal(self.axes.sessions[:rows], older.axes.sessions)
             and self._same_symbol_table(older)
+            and self._same_past_actions(older)
             and self._adds_no_history(older)
             and all(self._keeps(part, older) for part in older.manifest.parts_of("prices"))
         )
@@ -167,12 +180,26 @@ class Snapshot:
         return content_hash(rows) == part.content
 
     def _same_symbol_table(self, older: Snapshot) -> bool:
-        mine, theirs = self.symbol_table(), older.symbol_table()
-        return mine.drop("delisted", strict=False).equals(theirs.drop("delisted", strict=False))
+        return _known_symbols(self.symbol_table()).equals(_known_symbols(older.symbol_table()))
+
+    def _same_past_actions(self, older: Snapshot) -> bool:
+        mine, theirs = self.actions(), older.actions()
+        past = pl.col("ex_date") <= older.axes.sessions[-1].item()
+        renamed = mine.filter(~past, pl.col("kind") == "rename")
+        return renamed.is_empty() and mine.filter(past).equals(theirs.filter(past))
 
     def _table(self, table: str) -> pl.DataFrame:
         parts = self.manifest.parts_of(table)
+        if not parts and table in ACTION_TABLES:
+            return pl.DataFrame(schema=ACTION_TABLES[table])
         return pl.concat([read_part(self.root, part) for part in parts])
+
+
+def _known_symbols(table: pl.DataFrame) -> pl.DataFrame:
+    """What is said of symbols beyond their delisting, which changes no value of the past."""
+    columns = [name for name in table.columns if name not in ("symbol", "delisted")]
+    said = table.select("symbol", *columns)
+    return said.filter(pl.any_horizontal(pl.col(columns).is_not_null())) if columns else said
 
 
 def _same_kind(newer: Manifest, older: Manifest) -> bool:

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from quant_core.foundation.errors import InvariantBroken
-from quant_core.foundation.types import BoolArray, FloatMatrix, IntArray, SessionArray
+from quant_core.foundation.types import (
+    BoolArray,
+    FloatArray,
+    FloatMatrix,
+    IntArray,
+    SessionArray,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +60,8 @@ class MarketPanel:
 
     ``open``, ``close`` and ``volume`` are float64 [sessions, symbols], NaN = unknown,
     nothing filled. ``member[t, i]`` says whether symbol i belongs to the universe at
-    session t.
+    session t. ``adjusted_close`` are closes without the jumps of splits and dividends,
+    where prices are raw and the actions are known; None where ``close`` is all there is.
     """
 
     axes: Axes
@@ -62,3 +69,24 @@ class MarketPanel:
     close: FloatMatrix
     volume: FloatMatrix
     member: BoolArray
+    adjusted_close: FloatMatrix | None = None
+
+    @property
+    def close_for_returns(self) -> FloatMatrix:
+        """The closes whose ratios are returns."""
+        return self.close if self.adjusted_close is None else self.adjusted_close
+
+
+def carried_forward(values: FloatArray) -> FloatArray:
+    """The last known value of each column up to each row; NaN before the first.
+
+    Examples
+    --------
+    >>> carried_forward(np.array([np.nan, 1.0, np.nan, 2.0])).tolist()
+    [nan, 1.0, 1.0, 2.0]
+    """
+    known = np.isfinite(values)
+    rows = np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
+    latest = np.maximum.accumulate(np.where(known, rows, -1), axis=0)
+    found = np.take_along_axis(values, np.maximum(latest, 0), axis=0)
+    return np.where(latest >= 0, found, np.nan)

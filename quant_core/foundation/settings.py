@@ -9,159 +9,31 @@ what settings mean; where they come from is the business of ``config``.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Annotated, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast
+from datetime import date
+from typing import Annotated, Literal, TypeAlias, cast
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PlainSerializer,
-    SecretStr,
-    SerializeAsAny,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Discriminator, SerializeAsAny, Tag
 from pydantic_core import PydanticCustomError
 
-Value = TypeVar("Value")
-SectionKind = TypeVar("SectionKind", bound="Section")
-
-MASK = "***"
-"""What stands in every text in the place of a secret."""
+from quant_core.foundation.settings_section import (
+    Conflict,
+    Name,
+    Section,
+    SessionDate,
+    Text,
+    knob,
+)
 
 LARGEST_CAPITAL = 1e11
 """A tenth of what a decimal(18,6) column holds (``foundation.money``): room to grow."""
-
-
-class Bounds(TypedDict, total=False):
-    """Limits of a number: ``gt`` above, ``ge`` at least, ``lt`` below, ``le`` at most."""
-
-    gt: float
-    ge: float
-    lt: float
-    le: float
-
-
-def knob(
-    description: str, *, unit: str = "", whole: bool = False, **bounds: Unpack[Bounds]
-) -> Value:  # pyright: ignore[reportInvalidTypeVarUse]  the annotation of the field decides it
-    """Declare a field of a :class:`Section`; the field stays required.
-
-    Parameters
-    ----------
-    description : str
-        Meaning in a few words; it appears in error messages and forms.
-    unit : str
-        Unit of the number, empty where there is none.
-    whole : bool
-        True for a value that a later file replaces as a whole instead of merging key by
-        key, such as a mapping of factor weights.
-    **bounds
-        ``gt``, ``ge``, ``lt``, ``le``.
-
-    Examples
-    --------
-    >>> class Momentum(Section):
-    ...     look_back: int = knob("window of the return", unit="sessions", ge=1)
-    >>> Momentum(look_back=20).look_back
-    20
-    """
-    extra = {"unit": unit, "whole": whole}
-    return cast("Value", Field(description=description, json_schema_extra={**extra}, **bounds))
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Values that are right one by one and contradict each other."""
-
-    problem: str
-    keys: tuple[str, ...]
-    expected: str
-    found: str
-    fix: str = ""
-
-
-class Section(BaseModel):
-    """Base of every group of settings, those of a strategy included.
-
-    Frozen; unknown keys, NaN and infinities are refused; a whole number may stand where a
-    number is expected, a text may not. Sequences reach a section as tuples and the
-    entries of a mapping in ascending order of their keys, so that the order of writing
-    cannot change a sum: declare ``Sequence[X]`` or ``tuple[X, ...]``, and ``Mapping``.
-
-    Examples
-    --------
-    >>> class Trend(Section):
-    ...     sessions: int = knob("length of the average", unit="sessions", ge=1)
-    >>> read_section(Trend, {"sessions": 0, "speed": 2.0})[1]
-    Refusal(kind='unknown', path=('speed',), conflicts=())
-    """
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-        defer_build=True,  # the whole is built once, not each part and then the whole
-    )
-
-    def conflicts(self) -> Iterator[Conflict]:
-        """Contradictions between the fields; a section with any is refused."""
-        return iter(())
-
-    @model_validator(mode="after")
-    def _without_conflicts(self) -> Section:
-        found = tuple(self.conflicts())
-        if found:
-            raise PydanticCustomError("conflict", "{problem}", _conflict_context(found))
-        return self
-
-
-def _conflict_context(found: tuple[Conflict, ...]) -> dict[str, object]:
-    return {"problem": "; ".join(c.problem for c in found), "conflicts": found}
-
-
-def _date_of(value: object) -> object:
-    """A date from its ISO text; anything else is left for the strict check to refuse."""
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return value
-    # A datetime is a date to Python; a session is never an instant.
-    return str(value) if isinstance(value, datetime) else value
 
 
 def _ascending(days: tuple[date, ...]) -> tuple[date, ...]:
     if not days:
         raise PydanticCustomError("too_short", "no date")
     return tuple(sorted(set(days)))
-
-
-def _mask(_: SecretStr) -> str:
-    return MASK
-
-
-SessionDate: TypeAlias = Annotated[date, BeforeValidator(_date_of)]
-"""An exchange-local date, written ``2018-01-31``."""
-
-Text: TypeAlias = Annotated[str, Field(min_length=1)]
-"""A text that is not empty."""
-
-Name: TypeAlias = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
-"""A text that can be the name of a folder: letters, digits, ``_``, ``-`` and ``.``."""
-
-Secret: TypeAlias = Annotated[SecretStr, PlainSerializer(_mask, return_type=str)]
-"""A text that appears in no message, file or representation."""
 
 
 class DataSettings(Section):
@@ -237,9 +109,30 @@ Rebalance: TypeAlias = Annotated[
 class CommissionSettings(Section):
     """What the broker takes for an order."""
 
-    model: Literal["none", "bps", "ibkr_fixed", "ibkr_tiered"] = knob("schedule of the commission")
+    model: Literal[
+        "none",
+        "bps",
+        "per_share",
+        "ibkr_fixed",
+        "ibkr_fixed_regulatory",
+        "ibkr_tiered",
+        "cn_ashare",
+    ] = knob("schedule of the commission")
     rate: float = knob("commission of the bps model", unit="fraction of the notional", ge=0, lt=1)
-    minimum: float = knob("least commission of an order", unit="currency units", ge=0)
+    per_share: float = knob("commission of per_share", unit="currency units a share", ge=0)
+    minimum: float = knob("least commission of bps and per_share", unit="currency units", ge=0)
+    cap: float | None = knob(
+        "largest commission of per_share; null = none", unit="fraction of the notional", gt=0
+    )
+
+
+class ImpactSettings(Section):
+    """How far an order moves its own price."""
+
+    model: Literal["none", "half_spread", "square_root", "almgren"] = knob("model of the impact")
+    spread: float = knob("quoted spread, half of it is paid", unit="fraction", ge=0, lt=1)
+    coefficient: float = knob("factor of the square-root model", unit="volatilities", ge=0)
+    sessions: int = knob("sessions that volatility and average volume are taken over", ge=2)
 
 
 class ExecutionSettings(Section):
@@ -247,9 +140,11 @@ class ExecutionSettings(Section):
 
     cash_buffer: float = knob("share never invested", unit="fraction of equity", ge=0, lt=1)
     slippage: float = knob("distance from the open", unit="fraction of the price", ge=0, lt=1)
+    price: Literal["open", "close", "vwap"] = knob("price of the session that orders meet")
     lot: int = knob("orders are multiples of it", unit="shares", ge=1)
     participation_cap: float | None = knob(
-        "largest share of the volume of a session that a fill takes; null = off",
+        "largest share of the volume of a session that a fill takes, where the dataset has "
+        "volume; null = off",
         unit="fraction of the volume",
         gt=0,
         le=1,
@@ -257,7 +152,37 @@ class ExecutionSettings(Section):
     delisting_return: float = knob(
         "return booked on the last close of a delisted name", unit="fraction", ge=-1
     )
+    market_rules: Literal["none", "cn_ashare"] = knob("price limits and settlement of the market")
+    impact: ImpactSettings
     commission: CommissionSettings
+
+
+class ShortSettings(Section):
+    """What a long-short book may do and what it pays; a long-only run ignores it."""
+
+    allowed: bool = knob("whether anything may be sold short")
+    initial_margin: float = knob(
+        "equity needed to open positions", unit="fraction of gross exposure", gt=0, le=1
+    )
+    maintenance_margin: float = knob(
+        "equity below which the book is closed", unit="fraction of gross exposure", ge=0, le=1
+    )
+    max_gross: float = knob("largest sum of absolute weights", unit="times equity", gt=0)
+    max_net: float = knob("largest absolute sum of weights", unit="times equity", ge=0)
+    borrow_rate: float = knob("fee where there is no table", unit="fraction per year", ge=0)
+    borrow_table: Text | None = knob("file of symbol, start, end, rate: what can be borrowed")
+    debit_rate: float = knob("interest on borrowed cash", unit="fraction per year", ge=0)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Keeping a position cannot need more equity than opening it."""
+        if self.maintenance_margin > self.initial_margin:
+            yield Conflict(
+                "the maintenance margin is above the initial margin",
+                keys=("initial_margin", "maintenance_margin"),
+                expected="short.maintenance_margin of at most short.initial_margin",
+                found=f"initial {self.initial_margin:g}, maintenance {self.maintenance_margin:g}",
+                fix="lower the one or raise the other",
+            )
 
 
 class BacktestSettings(Section):
@@ -296,6 +221,7 @@ class Settings(Section):
     strategy: StrategySettings
     rebalance: Rebalance = knob("when the target may change", whole=True)
     execution: ExecutionSettings
+    short: ShortSettings
     backtest: BacktestSettings
     report: ReportSettings
     factors: Mapping[str, Text] = knob("the user's own factors: a text of the factor language each")
@@ -312,54 +238,6 @@ class LoadedSettings:
 
     settings: Settings
     effective_yaml: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One value that a section refused; it names the place and never shows the value."""
-
-    kind: Literal["unknown", "missing", "text", "type", "bounds", "not_finite", "conflict"]
-    path: tuple[str | int, ...]
-    conflicts: tuple[Conflict, ...] = ()
-
-
-_KINDS: Mapping[str, Literal["unknown", "missing", "text", "bounds", "not_finite", "conflict"]] = {
-    "extra_forbidden": "unknown",
-    "missing": "missing",
-    "string_type": "text",
-    "finite_number": "not_finite",
-    "conflict": "conflict",
-    "greater_than": "bounds",
-    "greater_than_equal": "bounds",
-    "less_than": "bounds",
-    "less_than_equal": "bounds",
-    "too_short": "bounds",
-    "string_too_short": "bounds",
-    "string_pattern_mismatch": "bounds",
-}
-
-
-def read_section(model: type[SectionKind], tree: object) -> SectionKind | tuple[Refusal, ...]:
-    """The section that ``tree`` describes, or everything that is wrong with it.
-
-    Examples
-    --------
-    >>> read_section(Every, {"every": 5})
-    Every(every=5)
-    >>> read_section(Every, {"every": "5"})
-    (Refusal(kind='type', path=('every',), conflicts=()),)
-    """
-    try:
-        return model.model_validate(tree)
-    except ValidationError as error:
-        return tuple(
-            Refusal(
-                _KINDS.get(line["type"], "type"),
-                line["loc"],
-                line.get("ctx", {}).get("conflicts", ()),
-            )
-            for line in error.errors(include_url=False, include_input=False)
-        )
 
 
 def settings_tree(settings: Settings) -> dict[str, object]:

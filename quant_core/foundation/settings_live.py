@@ -13,7 +13,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from quant_core.foundation.settings import Conflict, Secret, Section, Settings, Text, knob
+from quant_core.foundation.settings import Settings
+from quant_core.foundation.settings_section import Conflict, Secret, Section, Text, knob
 
 
 def _time_of(value: object) -> object:

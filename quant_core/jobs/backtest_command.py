@@ -13,6 +13,25 @@ def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
     parser.add_argument(
         "--no-report", action="store_true", help=say("write no HTML report (faster)")
     )
+    parser.add_argument(
+        "--gap-stress",
+        action="store_true",
+        help=say("trade the run again under other execution prices; see --gap-scenarios"),
+    )
+    parser.add_argument(
+        "--gap-scenarios",
+        type=int,
+        default=100,
+        metavar="N",
+        help=say("scenarios drawn from the overnight gaps of the market itself (100)"),
+    )
+    parser.add_argument(
+        "--gap-shock",
+        type=float,
+        default=0.05,
+        metavar="FRACTION",
+        help=say("size of the fixed shocks to execution prices (0.05)"),
+    )
 
 
 def run(request: Request) -> Outcome:
@@ -31,6 +50,7 @@ COMMAND = Command(
     examples=(
         "python run_backtest.py",
         "python run_backtest.py --dataset sp500 --start 2014-03-01 --end 2018-01-31",
+        "python run_backtest.py --dataset sp500 --gap-stress --gap-scenarios 200",
         "python run_backtest.py --dataset sp500 --set strategy.top_k=50 --set rebalance.every=5",
         "python run_backtest.py --set 'strategy.linear.weights={momentum_20: 0.6}' --json",
     ),

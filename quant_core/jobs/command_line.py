@@ -27,7 +27,8 @@ from quant_core.foundation.errors import ConfigurationError, QuantError, UsageEr
 from quant_core.foundation.language import LANGUAGES, Language, Say, translator
 
 if TYPE_CHECKING:
-    from quant_core.foundation.settings import LoadedSettings, Section
+    from quant_core.foundation.settings import LoadedSettings
+    from quant_core.foundation.settings_section import Section
 
 EXIT_CODES = {
     0: "done",

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from quant_core.data.adjusted_views import ADJUSTMENT_VERSION, adjusted_panel, is_adjusted
 from quant_core.data.factor_store import FactorKey
 from quant_core.data.universe import Universe
 from quant_core.data.warehouse import Snapshot
@@ -45,10 +46,10 @@ class SnapshotSource:
         return self.snapshot.axes
 
     def field(self, name: str) -> FloatMatrix:
-        """A price field of the dataset."""
+        """A price field of the dataset, forward adjusted where it has corporate actions."""
         if name not in self.snapshot.fields:
             raise FieldUnavailable(name, self.snapshot.fields)
-        return self.snapshot.panel(name)
+        return adjusted_panel(self.snapshot, name)
 
     def groups(self, name: str) -> IntArray:
         """Codes of the categories, -1 where there is none."""
@@ -67,9 +68,12 @@ class SnapshotSource:
     def key_of(self, factor: Factor) -> FactorKey:
         """The store key of a factor: name, canonical text, operator version.
 
-        A factor that reads groups is keyed by the universe's categories as well.
+        A factor that reads groups is keyed by the universe's categories as well, and where
+        prices are adjusted every factor by the way it is done.
         """
         text = to_text(factor.expression)
+        if is_adjusted(self.snapshot):
+            text = f"{text} on adjusted prices {ADJUSTMENT_VERSION}"
         if self._point_in_time is not None and required_groups(factor.expression):
             text = f"{text} in groups {self._groups_hash}"
         return FactorKey(factor.name, text, OPERATOR_VERSION)

@@ -25,7 +25,11 @@ from quant_core.foundation.settings import LoadedSettings, result_key
 from quant_core.foundation.timing import monotonic_seconds, utc_now
 from quant_core.foundation.types import FloatArray
 from quant_core.jobs.assumptions import assumptions, known_biases
+from quant_core.jobs.capacity import capacity_document
+from quant_core.jobs.gap_stress import gap_document, gap_lines
+from quant_core.performance.capacity import CapacityPoint
 from quant_core.performance.gap_risk import gap_risk
+from quant_core.performance.gap_stress import GapStress
 from quant_core.performance.implementation_costs import (
     summarise_exposure,
     summarise_trading,
@@ -57,6 +61,15 @@ SUMMARY_METRICS = (
 
 
 @dataclass(frozen=True, slots=True)
+class MoreRuns:
+    """Runs beside the run: under other cash buffers, with other capital, under other gaps."""
+
+    buffers: tuple[tuple[float, RunHistory], ...] = ()
+    capacity: tuple[CapacityPoint, ...] = ()
+    gap_stress: GapStress | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A finished run with what surrounds it; ``seconds`` are wall times by phase."""
 
@@ -65,9 +78,9 @@ class Stage:
     universe: Universe | None
     history: RunHistory
     notes: tuple[str, ...]
-    buffers: tuple[tuple[float, RunHistory], ...]
     language: Language
     seconds: Mapping[str, float]
+    more: MoreRuns = MoreRuns()
 
 
 def run_id(stage: Stage) -> str:
@@ -109,7 +122,7 @@ def statistics_of(stage: Stage) -> RunStatistics:
         target if isinstance(target, float) else None,
         PERIODS_PER_YEAR,
     )
-    invested = (history.equity_micros - history.cash_micros) / 1e6
+    invested = (history.equity_micros - history.cash_micros - history.receivable_micros) / 1e6
     return statistics + trading + summarise_exposure(invested, equity)
 
 
@@ -125,9 +138,15 @@ def write_papers(
         statistics=statistics,
         manifest=_manifest(stage, folder.name, seconds),
         report_html=report,
+        gap_stress=stage.more.gap_stress,
     )
     write_run(folder, stage.history, papers)
     sessions = stage.history.sessions
+    more: dict[str, object] = {}
+    if stage.more.capacity:
+        more["capacity"] = capacity_document(stage.more.capacity)
+    if stage.more.gap_stress is not None:
+        more["gap_stress"] = gap_document(stage.more.gap_stress)
     return {
         "run_id": folder.name,
         "path": str(folder),
@@ -141,6 +160,7 @@ def write_papers(
         "counts": _counts(stage.history),
         "metrics": metrics_document(statistics),
         "notes": list(stage.notes),
+        **more,
     }
 
 
@@ -167,6 +187,8 @@ def summary_text(
     for name, own, other in rows:
         market = f"   {say('benchmark')} {other}" if other else ""
         lines.append(f"  {padded(name, width)}{own}{market}")
+    if stage.more.gap_stress is not None:
+        lines += gap_lines(stage.more.gap_stress, say)
     lines.append(f"{say('Results')}: {document['path']}")
     if document["report"] is not None:
         lines.append(f"{say('Report')}:  {document['report']}")
@@ -261,9 +283,11 @@ def _report(stage: Stage, statistics: RunStatistics, identity: str) -> str:
         statistics=statistics,
         costs=costs,
         facts=shown,
-        assumptions=assumptions(settings, facts, say),
+        assumptions=assumptions(settings, stage.snapshot, say),
         biases=[*known_biases(stage.snapshot, stage.universe, history, say), *stage.notes],
-        buffers=[_buffer_run(cash_buffer, run) for cash_buffer, run in stage.buffers],
+        buffers=[_buffer_run(cash_buffer, run) for cash_buffer, run in stage.more.buffers],
+        capacity=stage.more.capacity,
+        gap_stress=stage.more.gap_stress,
         language=stage.language,
     )
     return render_report(given)

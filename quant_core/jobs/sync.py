@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 from quant_core.data import ingest
+from quant_core.data.corporate_actions import refuse_adjusted
 from quant_core.data.schema import DatasetFacts, PriceBasis
+from quant_core.data.sources.action_files import RawActions, read_actions
 from quant_core.data.sources.demo import DemoOptions, DemoSource
 from quant_core.data.sources.files import FileSource
 from quant_core.data.sources.port import PriceSource
@@ -15,6 +17,7 @@ from quant_core.data.warehouse import Warehouse
 from quant_core.foundation.errors import DataRefused, UsageError
 from quant_core.foundation.language import Say
 from quant_core.foundation.settings import Settings
+from quant_core.jobs.action_account import actions_text
 from quant_core.jobs.command_line import Outcome, Request
 from quant_core.jobs.progress import ProgressLine
 from quant_core.jobs.sync_command import PRICE_BASES
@@ -26,7 +29,9 @@ CURRENCIES = {"XSHG": "CNY", "XSHE": "CNY", "XHKG": "HKD", "XBOM": "INR"}
 OTHER_CURRENCY = "USD"
 DEMO_BASIS: PriceBasis = "raw"
 FILE_BASIS: PriceBasis = "split_adjusted"
-FILE_FLAGS = ("path", "column", "scale", "symbol")
+FILE_FLAGS = ("path", "actions", "column", "scale", "symbol")
+PRICE_FLAGS = ("check", "replace", "column", "scale", "symbol")
+"""Flags that mean nothing without prices."""
 DEMO_FLAGS = ("stocks", "etfs", "sessions", "seed")
 
 _COLUMN = re.compile(r"\S.*? {2,}|^ +|\S.*$|^$")
@@ -48,12 +53,14 @@ def run(request: Request) -> Outcome:
     _refuse_foreign_flags(arguments)
     stored = None if arguments.replace else warehouse.newest(settings.data.dataset)
     facts = _facts(arguments, settings, stored.facts if stored else None)
+    if arguments.actions:
+        refuse_adjusted(facts)
+        if not arguments.path:
+            return _actions_alone(warehouse, facts, request)
     source = _source(arguments, facts)
     warnings = _warnings(arguments, say, is_new=stored is None)
     if arguments.check:
-        report = ingest.check(source, facts)
-        code = DataRefused.exit_code if report.refusals else 0
-        return Outcome(report.as_dict(), _in_language(report.as_text(), say), warnings, code)
+        return _checked(source, facts, request, warnings)
     done = _ingested(source, warehouse, facts, request)
     return Outcome(done.as_dict(), f"{_kind(facts, say)}\n{_account(done, say)}", warnings)
 
@@ -65,11 +72,64 @@ def _ingested(
     line = ProgressLine(request.say("Data"))
     try:
         replace_all: bool = request.arguments.replace
-        done = ingest.ingest(source, warehouse, facts, replace_all=replace_all, progress=line)
+        done = ingest.ingest(
+            source,
+            warehouse,
+            facts,
+            actions=_raw_actions(request.arguments),
+            replace_all=replace_all,
+            progress=line,
+        )
     finally:
         line(ingest.STAGES, ingest.STAGES)
     warehouse.prune(facts.dataset, KEPT_VERSIONS)
     return done
+
+
+def _checked(
+    source: PriceSource, facts: DatasetFacts, request: Request, warnings: tuple[str, ...]
+) -> Outcome:
+    """What the gate says of prices and actions; nothing is stored."""
+    seen = ingest.judged(source, facts, _raw_actions(request.arguments))
+    document = seen.quality.as_dict()
+    text = _in_language(seen.quality.as_text(), request.say)
+    if seen.actions is not None:
+        document = {**document, "actions": seen.actions.as_dict()}
+        text = f"{text}\n{actions_text(seen.actions, request.say)}"
+    code = DataRefused.exit_code if seen.quality.refusals else 0
+    return Outcome(document, text, warnings, code)
+
+
+def _raw_actions(arguments: argparse.Namespace) -> RawActions | None:
+    return read_actions(arguments.actions) if arguments.actions else None
+
+
+def _actions_alone(warehouse: Warehouse, facts: DatasetFacts, request: Request) -> Outcome:
+    """Bring actions into a dataset whose prices are there already."""
+    arguments, say = request.arguments, request.say
+    given = [f"--{name}" for name in PRICE_FLAGS if getattr(arguments, name)]
+    if given:
+        raise UsageError(
+            f"{given[0]} concerns prices, and there are none in this command",
+            expected="--path with the prices beside --actions",
+            fix=f"add --path, or leave {given[0]} out",
+        )
+    actions = read_actions(arguments.actions)
+    version, is_new, report = ingest.ingest_actions(warehouse, facts, actions)
+    warehouse.prune(facts.dataset, KEPT_VERSIONS)
+    done = (
+        say("published {dataset} version {version}")
+        if is_new
+        else say("nothing changed; still {dataset} version {version}")
+    )
+    last = done.format(dataset=facts.dataset, version=version[:16])
+    document = {
+        "dataset": facts.dataset,
+        "version": version,
+        "published": is_new,
+        "actions": report.as_dict(),
+    }
+    return Outcome(document, f"{actions_text(report, say)}\n{last}")
 
 
 def _kind(facts: DatasetFacts, say: Say) -> str:
@@ -95,7 +155,13 @@ def _account(done: ingest.IngestReport, say: Say) -> str:
         rows=f"{done.rows_stored:,}",
         symbols=f"{done.symbols_stored:,}",
     )
-    return "\n".join([_in_language(done.quality.as_text(), say), rows, version])
+    lines = [_in_language(done.quality.as_text(), say)]
+    if done.actions is not None:
+        lines.append(actions_text(done.actions, say))
+    if done.delistings_inferred:
+        inferred = say("delisting inferred from the last price: {number} symbols")
+        lines.append(inferred.format(number=f"{done.delistings_inferred:,}"))
+    return "\n".join([*lines, rows, version])
 
 
 def _in_language(account: str, say: Say) -> str:

@@ -44,6 +44,13 @@ def _add_file_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
         help=say("Parquet or CSV file, or a folder of files; repeatable"),
     )
     parser.add_argument(
+        "--actions",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help=say("file of corporate actions of raw prices; without --path for a stored dataset"),
+    )
+    parser.add_argument(
         "--column",
         action="append",
         default=[],
@@ -82,6 +89,7 @@ COMMAND = Command(
         "python run_data_sync.py --source file --path prices.parquet --dataset sp500",
         "python run_data_sync.py --source file --path ashare/ --dataset cn --calendar XSHG",
         "python run_data_sync.py --source file --path prices.csv --dataset mine --check",
+        "python run_data_sync.py --source file --actions actions.csv --dataset mine",
     ),
     add_arguments=add_arguments,
     run=run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from quant_core.foundation.errors import UsageError
-from quant_core.foundation.panel import MarketPanel
+from quant_core.foundation.panel import MarketPanel, carried_forward
 from quant_core.foundation.types import FloatArray
 
 EQUAL_WEIGHT = "equal_weight"
@@ -45,7 +45,7 @@ def benchmark_returns(panel: MarketPanel, name: str, first: int, last: int) -> F
             found=name,
             where="data.benchmark",
         )
-    closes = _carried_forward(panel.close[: last + 1, column])
+    closes = carried_forward(panel.close_for_returns[: last + 1, column])
     with np.errstate(invalid="ignore"):
         return closes[first : last + 1] / closes[first - 1 : last] - 1
 
@@ -65,12 +65,13 @@ def benchmark_values(returns: FloatArray, capital: float) -> FloatArray:
 
 
 def _equal_weight_returns(panel: MarketPanel, first: int, last: int) -> FloatArray:
-    symbols = panel.close.shape[1]
+    closes = panel.close_for_returns
+    symbols = closes.shape[1]
     price = np.full(symbols, np.nan)
     silent = np.zeros(symbols, dtype=np.int64)
     returns = np.full(last + 1 - first, np.nan)
     for row in range(max(first - LONGEST_SILENCE, 0), last + 1):
-        close = panel.close[row]
+        close = closes[row]
         traded = np.isfinite(close)
         now = np.where(traded, close, price)
         if row >= first:
@@ -80,9 +81,3 @@ def _equal_weight_returns(panel: MarketPanel, first: int, last: int) -> FloatArr
         price = now
         silent = np.where(traded, 0, silent + 1)
     return returns
-
-
-def _carried_forward(closes: FloatArray) -> FloatArray:
-    rows = np.where(np.isfinite(closes), np.arange(len(closes)), -1)
-    last_known = np.maximum.accumulate(rows)
-    return np.where(last_known >= 0, closes[np.maximum(last_known, 0)], np.nan)

@@ -9,17 +9,18 @@ import numpy as np
 
 from quant_core.foundation.types import FloatArray, Session
 from quant_core.trading.history import RunHistory
-from quant_core.trading.orders import OrderRecord, Reason, Side
+from quant_core.trading.orders import OrderRecord, Reason
 
 
 @dataclass(frozen=True, slots=True)
 class GapRisk:
     """Gaps met by orders, and what the hard cash constraint cut off.
 
-    ``buy_gaps`` and ``sell_gaps`` are open / close of T-1 - 1, one a sent order with both
-    prices. ``truncated_micros`` is the notional at the open of the shares that cash could
-    not pay for; ``lowest_cash_micros`` the lowest cash at any close (buys come last in a
-    session, so no moment of it was lower).
+    ``buy_gaps`` (covers of a short included) and ``sell_gaps`` (short sales included) are
+    execution price / close of T-1 - 1, one a sent order with both prices.
+    ``truncated_micros`` is the notional at that price of the shares that cash could not pay
+    for, ``requested_micros`` that of all buys; ``lowest_cash_micros`` the lowest cash at any
+    close (buys come last in a session, so no moment of it was lower).
     """
 
     buy_gaps: FloatArray
@@ -36,20 +37,22 @@ def gap_risk(history: RunHistory) -> GapRisk:
     cut = [o for o in history.orders if o.reason is Reason.TRUNCATED_CASH]
     lowest, session = _lowest_cash(history)
     return GapRisk(
-        buy_gaps=_gaps(history.orders, Side.BUY),
-        sell_gaps=_gaps(history.orders, Side.SELL),
+        buy_gaps=_gaps(history.orders, buys=True),
+        sell_gaps=_gaps(history.orders, buys=False),
         truncated_orders=len(cut),
         truncated_micros=sum((o.requested - o.filled) * o.open_price_micros for o in cut),
         requested_micros=sum(
-            o.requested * o.open_price_micros for o in history.orders if o.side is Side.BUY
+            o.requested * o.open_price_micros for o in history.orders if o.side.is_buy
         ),
         lowest_cash_micros=lowest,
         lowest_cash_session=session,
     )
 
 
-def _gaps(orders: Sequence[OrderRecord], side: Side) -> FloatArray:
-    met = [o for o in orders if o.side is side and o.open_price_micros and o.signal_price_micros]
+def _gaps(orders: Sequence[OrderRecord], *, buys: bool) -> FloatArray:
+    met = [
+        o for o in orders if o.side.is_buy is buys and o.open_price_micros and o.signal_price_micros
+    ]
     opens = np.array([o.open_price_micros for o in met], dtype=np.float64)
     closes = np.array([o.signal_price_micros for o in met], dtype=np.float64)
     return opens / closes - 1

@@ -84,6 +84,83 @@ def histogram_figure(name: str, values: FloatArray, color: str, tick: str = ".1%
     return figure([bars], layout, height=260)
 
 
+def spread_figure(
+    names: tuple[str, str], values: FloatArray, mark: float, color: str, tick: str
+) -> Figure:
+    """Distribution over scenarios with a line at one value; ``names`` are those of both."""
+    bars: Figure = {
+        "type": "histogram",
+        "name": names[0],
+        "x": _numbers(values),
+        "marker": {"color": color},
+        "nbinsx": 30,
+    }
+    line_at: Figure = {
+        "type": "line",
+        "x0": mark,
+        "x1": mark,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": RED, "width": 2, "dash": "dot"},
+    }
+    text: Figure = {
+        "x": mark,
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "text": names[1],
+        "showarrow": False,
+        "font": {"color": RED},
+    }
+    known = bool(np.isfinite(mark))
+    layout: Figure = {
+        "xaxis": {"tickformat": tick, "type": "linear"},
+        "bargap": 0.03,
+        "margin": {"t": 28},
+        "shapes": [line_at] if known else [],
+        "annotations": [text] if known else [],
+    }
+    return figure([bars], layout, height=240)
+
+
+def capital_figure(
+    names: tuple[str, str], capital: FloatArray, ratio: FloatArray, share: FloatArray
+) -> Figure:
+    """A ratio (left) and a share (right) against capital on a logarithmic axis."""
+
+    def curve(name: str, values: FloatArray, color: str, axis: str) -> Figure:
+        return {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "x": _numbers(capital),
+            "y": _numbers(values),
+            "yaxis": axis,
+            "line": {"color": color, "width": 2},
+            "marker": {"size": 7},
+        }
+
+    lines = [curve(names[0], ratio, BLUE, "y"), curve(names[1], share, GREY, "y2")]
+    layout: Figure = {
+        "xaxis": {
+            "type": "log",
+            "tickvals": _numbers(capital),
+            "ticktext": [f"{value:,.0f}" for value in capital.tolist()],
+        },
+        "yaxis": {"tickformat": ".2f", "rangemode": "tozero"},
+        "yaxis2": {
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "tickformat": ".0%",
+            "overlaying": "y",
+            "side": "right",
+            "range": [0, 1.05],
+            "showgrid": False,
+        },
+    }
+    return figure(lines, layout, height=280)
+
+
 def lines_figure(lines: list[Figure], tick: str, height: int = 240) -> Figure:
     """Time series that share one axis."""
     return time_figure(lines, {"tickformat": tick, "rangemode": "tozero"}, height=height)
@@ -166,13 +243,22 @@ def _numbers(values: FloatArray) -> list[float | None]:
     return [float(f"{v:.7g}") if np.isfinite(v) else None for v in values.tolist()]
 
 
+def _steps(span: float) -> Sequence[float]:
+    """Ticks of one decade: the wider the span, the fewer."""
+    if span <= 2:
+        return [float(step) for step in np.arange(10, 100, 5) / 10]
+    if span <= 10:
+        return 1, 1.5, 2, 3, 5, 7
+    return (1, 2, 5) if span <= 1000 else (1,)
+
+
 def _log_ticks(values: FloatArray) -> list[float]:
-    """Round ticks 1, 2, 5 per decade (more of them on a narrow span)."""
+    """Round ticks that do not run into each other."""
     known = values[np.isfinite(values) & (values > 0.0)]
     if len(known) == 0:
         return []
     low, high = float(known.min()), float(known.max())
     decade = 10.0 ** np.floor(np.log10(low))
-    steps = (1, 1.5, 2, 3, 5, 7) if high / low > 2 else tuple(np.arange(10, 100, 5) / 10)
-    ticks = [decade * 10.0**k * s for k in range(0, 12) for s in steps]
+    steps = _steps(high / low)
+    ticks = [decade * 10.0**k * s for k in range(0, 16) for s in steps]
     return [float(f"{t:.6g}") for t in ticks if low * 0.97 <= t <= high * 1.03]

@@ -15,7 +15,9 @@ import numpy as np
 from quant_core.foundation.language import Language, Say, translator
 from quant_core.foundation.types import FloatArray
 from quant_core.performance.calendar_returns import monthly_returns
+from quant_core.performance.capacity import CapacityPoint
 from quant_core.performance.drawdowns import drawdown_path, worst_drawdowns
+from quant_core.performance.gap_stress import GapStress
 from quant_core.performance.implementation_costs import equity_before, gross_returns
 from quant_core.performance.metric import RunStatistics
 from quant_core.performance.returns import returns_since_start, wealth_path
@@ -30,6 +32,7 @@ from quant_core.reports.page import (
     render_page,
     table,
 )
+from quant_core.reports.stress_sections import capacity_section, gap_stress_section
 from quant_core.reports.trading_sections import (
     BufferRun,
     cost_section,
@@ -68,7 +71,8 @@ class ReportInput:
     ``facts`` are name-value lines of the header (dataset, hashes, spans); ``assumptions``
     and ``biases`` are sentences; the benchmark's own figures stand in ``statistics`` under
     ``benchmark_...``; ``costs`` is commission plus slippage of each session in currency
-    units; ``buffers`` the same run under other cash buffers.
+    units; ``buffers`` the same run under other cash buffers, ``capacity`` with other capital,
+    ``gap_stress`` under other execution prices (their sections appear where they are given).
     """
 
     title: str
@@ -80,6 +84,8 @@ class ReportInput:
     biases: Sequence[str]
     buffers: Sequence[BufferRun]
     language: Language
+    capacity: Sequence[CapacityPoint] = ()
+    gap_stress: GapStress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,7 @@ def render_report(given: ReportInput) -> str:
     say = translator(given.language)
     sheet = FigureSheet()
     curves = _curves(given)
+    stress = given.gap_stress
     sections = [
         _summary_section(given, say),
         _curve_section(given, curves, sheet, say),
@@ -106,6 +113,8 @@ def render_report(given: ReportInput) -> str:
         holdings_section(given.history, sheet, say),
         cost_section(given.history, given.statistics, sheet, say),
         gap_section(given.history, given.buffers, sheet, say),
+        *([gap_stress_section(stress, sheet, say)] if stress is not None else []),
+        *([capacity_section(given.capacity, sheet, say)] if given.capacity else []),
         orders_section(given.history, say),
         _metrics_section(given, say),
     ]

@@ -19,10 +19,12 @@ import polars as pl
 
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.files import sync
+from quant_core.performance.gap_stress import GapStress
 from quant_core.performance.metric import MetricValue, RunStatistics
 from quant_core.reports.tables import (
     equity_table,
     fills_table,
+    gap_stress_table,
     incidents_table,
     orders_table,
     positions_table,
@@ -30,23 +32,28 @@ from quant_core.reports.tables import (
 from quant_core.trading.history import RunHistory
 
 REPORT = "report.html"
+GAP_STRESS = "gap_stress"
 
 
 @dataclass(frozen=True, slots=True)
 class RunPapers:
-    """The texts of a run's folder: YAML and JSON documents, and the report if wanted."""
+    """What stands in a run's folder beside the tables of its history.
+
+    YAML and JSON documents, the report if wanted, the outcomes of a gap stress if made.
+    """
 
     effective_yaml: str
     statistics: RunStatistics
     manifest: Mapping[str, object]
     report_html: str | None
+    gap_stress: GapStress | None = None
 
 
 def write_run(folder: Path, history: RunHistory, papers: RunPapers) -> None:
     """Write the run into ``folder``, replacing an earlier run of the same id whole.
 
-    Only the report of that run stays when ``papers`` have none: the same id is the same
-    result.
+    Only the report of that run, and the gap stress that it shows, stay when ``papers`` have
+    no report: the same id is the same result.
 
     Raises
     ------
@@ -58,8 +65,8 @@ def write_run(folder: Path, history: RunHistory, papers: RunPapers) -> None:
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
         _write_files(part, history, papers)
-        if papers.report_html is None and (folder / REPORT).is_file():
-            shutil.copy2(folder / REPORT, part / REPORT)
+        if papers.report_html is None:
+            _keep_report(folder, part)
         part.chmod(0o755)
         sync(part)
         _put_in_place(part, folder)
@@ -109,6 +116,13 @@ def metrics_document(statistics: RunStatistics) -> dict[str, dict[str, MetricVal
     }
 
 
+def _keep_report(folder: Path, part: Path) -> None:
+    """Carry the earlier report over, and its gap stress unless there is a new one."""
+    for name in (REPORT, f"{GAP_STRESS}.parquet"):
+        if (folder / name).is_file() and not (part / name).exists():
+            shutil.copy2(folder / name, part / name)
+
+
 def _write_files(part: Path, history: RunHistory, papers: RunPapers) -> None:
     tables = {
         "equity": equity_table(history),
@@ -117,6 +131,8 @@ def _write_files(part: Path, history: RunHistory, papers: RunPapers) -> None:
         "positions": positions_table(history),
         "incidents": incidents_table(history),
     }
+    if papers.gap_stress is not None:
+        tables[GAP_STRESS] = gap_stress_table(papers.gap_stress)
     for name, table in tables.items():
         _write_table(table, part / f"{name}.parquet")
     (part / "config.yaml").write_text(papers.effective_yaml, encoding="utf-8")

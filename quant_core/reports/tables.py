@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
 from quant_core.foundation.types import IntArray
 from quant_core.performance.drawdowns import drawdown_path
+from quant_core.performance.gap_stress import GapStress
 from quant_core.trading.history import RunHistory
 
 MONEY = pl.Decimal(18, 6)
@@ -117,6 +119,26 @@ def incidents_table(history: RunHistory) -> pl.DataFrame:
             _text("symbol", (i.symbol or None for i in told)),
             _text("detail", (i.detail for i in told)),
             money("cash_flow", [i.cash_flow_micros for i in told]),
+        ]
+    )
+
+
+def gap_stress_table(stress: GapStress) -> pl.DataFrame:
+    """One row a run of a gap stress, the run as traded first."""
+    runs = stress.outcomes
+    # A sum over a whole run may be wider than a money column.
+    cut = [Decimal(run.truncated_micros).scaleb(-6) for run in runs]
+    requested = [Decimal(run.requested_micros).scaleb(-6) for run in runs]
+    return pl.DataFrame(
+        [
+            _text("scenario", (run.scenario for run in runs)),
+            _whole("number", (run.number for run in runs)),
+            _whole("truncated_orders", (run.truncated_orders for run in runs)),
+            pl.Series("truncated_notional", cut, dtype=pl.Decimal(38, 6)),
+            pl.Series("requested_notional", requested, dtype=pl.Decimal(38, 6)),
+            money("lowest_cash", [run.lowest_cash_micros for run in runs]),
+            pl.Series("lowest_cash_fraction", [run.lowest_cash_fraction for run in runs]),
+            money("final_equity", [run.final_equity_micros for run in runs]),
         ]
     )
 

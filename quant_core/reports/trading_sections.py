@@ -14,6 +14,7 @@ from quant_core.foundation.types import FloatArray, IntArray
 from quant_core.performance.gap_risk import gap_risk
 from quant_core.performance.metric import RunStatistics
 from quant_core.reports import figures
+from quant_core.reports.incidents import incident_blocks
 from quant_core.reports.page import FigureSheet, Section, cards, folded, paragraph, table
 from quant_core.reports.words import MISSING, metric_label, metric_text, percent
 from quant_core.trading.history import RunHistory
@@ -50,7 +51,8 @@ class BufferRun:
 def holdings_section(history: RunHistory, sheet: FigureSheet, say: Say) -> Section:
     """Exposure, number of names, turnover, and the book at the last close."""
     sessions = history.sessions
-    invested = (history.equity_micros - history.cash_micros) / history.equity_micros
+    worth = history.equity_micros - history.cash_micros - history.receivable_micros
+    invested = worth / history.equity_micros
     held = np.bincount(history.positions.row, minlength=len(sessions)).astype(np.float64)
     exposure = figures.line(say("Invested share of equity"), sessions, invested, figures.BLUE)
     count = figures.line(say("Names held"), sessions, held, figures.GREEN)
@@ -135,8 +137,8 @@ def gap_section(
     requested = risk.requested_micros
     share = risk.truncated_micros / requested if requested else 0.0
     items = [
-        (say("Mean gap of buys"), percent(mean_buy, 3), say("open over close of T-1")),
-        (say("Mean gap of sells"), percent(mean_sell, 3), say("open over close of T-1")),
+        (say("Mean gap of buys"), percent(mean_buy, 3), say("execution price over close of T-1")),
+        (say("Mean gap of sells"), percent(mean_sell, 3), say("execution price over close of T-1")),
         (say("Truncated orders"), f"{risk.truncated_orders:,}", say("for lack of cash")),
         (say("Truncated notional"), format_micros(risk.truncated_micros), percent(share, 3)),
         (
@@ -182,13 +184,7 @@ def orders_section(history: RunHistory, say: Say) -> Section:
         blocks.append(paragraph(say("None: every order was filled in full.")))
     trades = _limited(len(history.fills), say) + _fill_rows(history, say)
     blocks.append(folded(f"{say('Trades')} ({len(history.fills):,})", trades))
-    if history.incidents:
-        rows = [
-            [str(i.session), say(i.kind), i.symbol, say(i.detail)]
-            for i in history.incidents[-MOST_ROWS:]
-        ]
-        told = table([say(w) for w in ("Date", "Kind", "Symbol", "Detail")], rows, numbers=range(0))
-        blocks.append(folded(f"{say('Incidents')} ({len(history.incidents):,})", told))
+    blocks += incident_blocks(history.incidents, say)
     return Section("orders", say("Orders and trades"), blocks)
 
 

@@ -85,19 +85,23 @@ def re_enter(state: BreakerState, equity_micros: int) -> BreakerState:
 
 
 def stopped_out(book: Book, stop_loss_pct: float | None) -> list[str]:
-    """Held names whose last close is below ``average cost * (1 - stop_loss_pct)``."""
+    """Held names whose last close is below ``average cost * (1 - stop_loss_pct)``.
+
+    A short position is stopped above ``average proceeds * (1 + stop_loss_pct)``.
+    """
     if stop_loss_pct is None:
         return []
-    floor = 1 - stop_loss_pct
+    floor, ceiling = 1 - stop_loss_pct, 1 + stop_loss_pct
     return [
         symbol
-        for symbol, position in book.positions.items()
-        if not (position.mark_micros >= position.average_cost_micros * floor)
+        for symbol, held in book.positions.items()
+        if (held.shares > 0 and not (held.mark_micros >= held.average_cost_micros * floor))
+        or (held.shares < 0 and not (held.mark_micros <= held.average_cost_micros * ceiling))
     ]
 
 
 def cap_weights(weights: dict[str, float], max_pos_weight: float | None) -> dict[str, float]:
-    """Weights cut to the cap; the excess stays in cash.
+    """Weights cut to the cap, short ones likewise; the excess stays in cash.
 
     Examples
     --------
@@ -106,4 +110,5 @@ def cap_weights(weights: dict[str, float], max_pos_weight: float | None) -> dict
     """
     if max_pos_weight is None:
         return weights
-    return {symbol: min(weight, max_pos_weight) for symbol, weight in weights.items()}
+    cap = max_pos_weight
+    return {symbol: max(min(weight, cap), -cap) for symbol, weight in weights.items()}

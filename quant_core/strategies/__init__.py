@@ -7,7 +7,8 @@ YAML then selects it, with its own settings under ``strategy.name``.
 
 from __future__ import annotations
 
-from quant_core.foundation.settings import Section, StrategySettings
+from quant_core.foundation.settings import StrategySettings
+from quant_core.foundation.settings_section import Section
 from quant_core.strategies import rotation, rules
 from quant_core.strategies.base import STRATEGIES, BaseStrategy, MarketView, register_strategy
 

@@ -17,7 +17,8 @@ import numpy as np
 from quant_core.foundation.errors import StrategyError
 from quant_core.foundation.panel import MarketPanel
 from quant_core.foundation.registry import Registry
-from quant_core.foundation.settings import Section, StrategySettings
+from quant_core.foundation.settings import StrategySettings
+from quant_core.foundation.settings_section import Section
 from quant_core.foundation.types import BoolArray, FloatArray, FloatMatrix, Session
 from quant_core.trading.account import Book
 from quant_core.trading.target import Target
@@ -81,6 +82,8 @@ class MarketView:
     def close_history(self, symbol: str) -> FloatArray:
         """All valid closes of one symbol up to this session, oldest first.
 
+        Free of the jumps of splits and dividends, as far as those are known.
+
         Sessions without a close are left out, so that a count of observations is a
         count of the symbol's own traded sessions.
         """
@@ -91,7 +94,7 @@ class MarketView:
                 found=symbol,
                 fix="check the strategy's list of symbols against the dataset",
             )
-        closes = self._panel.close[: self._row + 1, columns[0]]
+        closes = self._panel.close_for_returns[: self._row + 1, columns[0]]
         return closes[np.isfinite(closes)]
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from quant_core.foundation.errors import StrategyError
-from quant_core.foundation.settings import Conflict, Section, StrategySettings, knob
+from quant_core.foundation.settings import StrategySettings
+from quant_core.foundation.settings_section import Conflict, Section, knob
 from quant_core.strategies.base import BaseStrategy, MarketView, register_strategy
 from quant_core.trading.account import Book
 from quant_core.trading.target import Target, Weights

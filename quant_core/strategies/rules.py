@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from quant_core.foundation.errors import StrategyError
-from quant_core.foundation.settings import Section, StrategySettings, knob
+from quant_core.foundation.settings import StrategySettings
+from quant_core.foundation.settings_section import Section, knob
 from quant_core.foundation.types import BoolArray, FloatArray, IntArray
 from quant_core.strategies.base import BaseStrategy, MarketView, register_strategy
 from quant_core.trading.account import Book

@@ -15,8 +15,10 @@ class Position(NamedTuple):
     A named tuple and not a dataclass: one is made for every position and close, and a
     tuple is made several times faster.
 
-    ``average_cost_micros`` includes commission and slippage of the buys and is not
-    changed by a sell; ``stale`` says that the mark is an earlier session's close.
+    ``shares`` is negative for a short position. ``average_cost_micros`` includes
+    commission and slippage of the buys (of a short position: the proceeds after them)
+    and is not changed by a trade that reduces the position; ``stale`` says that the mark
+    is an earlier session's close.
     """
 
     shares: int
@@ -35,13 +37,15 @@ class Book:
     """Cash and positions at the close of ``session``.
 
     ``session`` is None before the first session. ``equity_micros`` is exactly cash plus
-    the value of the positions.
+    the value of the positions plus ``receivable_micros``: dividends whose ex-date has
+    come and whose pay date has not, and fractions of shares not yet paid out.
     """
 
     session: Session | None
     cash_micros: int
     positions: Mapping[str, Position]
     equity_micros: int
+    receivable_micros: int = 0
 
     @classmethod
     def opening(cls, capital_micros: int) -> Self:
@@ -53,3 +57,13 @@ class Book:
         5000000
         """
         return cls(None, capital_micros, {}, capital_micros)
+
+    @property
+    def investable_micros(self) -> int:
+        """What weights are fractions of: equity without what has not been received yet."""
+        return self.equity_micros - self.receivable_micros
+
+    @property
+    def gross_micros(self) -> int:
+        """Value of the long positions plus value of the short ones, both positive."""
+        return sum(abs(position.value_micros) for position in self.positions.values())

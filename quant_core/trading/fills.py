@@ -1,27 +1,34 @@
-"""What an order gets at the open of its session, and why not."""
+"""What an order gets in its session, and why not."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from quant_core.foundation.money import micros
 from quant_core.foundation.types import Session
-from quant_core.trading.costs import CommissionModel, affordable_shares
 from quant_core.trading.events import Fill
+from quant_core.trading.fees import CommissionModel, FeeSchedule
+from quant_core.trading.impact import ImpactModel
 from quant_core.trading.orders import Order, OrderRecord, OrderStatus, Reason, Side
+
+FREE, LIMIT_UP, LIMIT_DOWN = 0, 1, 2
+"""States of a price against the limits of its market."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRules:
-    """How orders meet the open.
+    """How orders meet the market.
 
     ``slippage`` is a fraction of the price against the trader; ``lot`` the number of
     shares trades are multiples of; ``participation_cap`` the largest fraction of the
     session's volume one fill may take (None = no cap); ``cash_buffer`` the fraction of
     equity left uninvested at sizing; ``delisting_return`` what the last close of a
-    delisted name loses (negative) or gains when its position is closed.
+    delisted name loses (negative) or gains when its position is closed; ``impact`` moves
+    the price further with the size of the order (None = not at all); ``sells_next_session`` says that shares
+    bought in a session can be sold in the next at the earliest (T+1).
     """
 
     cash_buffer: float
@@ -30,83 +37,203 @@ class ExecutionRules:
     participation_cap: float | None
     delisting_return: float
     commission: CommissionModel
+    impact: ImpactModel | None = None
+    sells_next_session: bool = False
 
 
-class OpenQuote(NamedTuple):
-    """Open and volume of one name in one session; NaN = unknown."""
+class Quote(NamedTuple):
+    """The market of one name in one session; NaN = unknown.
 
-    open: float
-    volume: float
-
-
-def fill_at_open(
-    order: Order, session: Session, quote: OpenQuote, cash_micros: int, rules: ExecutionRules
-) -> tuple[OrderRecord, Fill | None]:
-    """Let one order meet the open.
-
-    Buys fill at ``micros(open * (1 + slippage))``, sells at
-    ``micros(open * (1 - slippage))``. A name with no open (NaN or <= 0), or with a known
-    volume of zero, does not trade. A fill takes at most
-    ``floor(participation_cap * volume / lot) * lot`` shares. A buy takes the largest
-    multiple of the lot that the cash pays for with commission; a sell whose commission
-    its proceeds and the cash cannot pay is not filled. Cash never falls below zero.
+    ``price`` is the raw price orders meet, the open unless the run says otherwise;
+    ``locked`` one of :data:`FREE`, :data:`LIMIT_UP`, :data:`LIMIT_DOWN`; ``volatility``
+    (daily, fraction) and ``average_volume`` (shares) are those known at the close
+    before and matter to the impact model alone.
     """
-    open_micros = _tradable_open_micros(quote)
+
+    price: float
+    volume: float
+    locked: int = FREE
+    volatility: float = math.nan
+    average_volume: float = math.nan
+
+
+class Funds(NamedTuple):
+    """What an order may draw on, just before it meets the market.
+
+    ``held`` shares of its name (negative when sold short), of which ``unsettled`` may
+    not be sold yet; ``taken`` shares of it that earlier orders of the session have
+    filled; ``margin_room(cost)`` is the notional of new positions that the margin
+    requirement still allows when ``cost`` has been paid for them, None where no margin
+    account is kept.
+    """
+
+    cash_micros: int
+    held: int
+    unsettled: int = 0
+    taken: int = 0
+    margin_room: Callable[[int], int] | None = None
+
+
+def fill_order(
+    order: Order, session: Session, quote: Quote, funds: Funds, rules: ExecutionRules
+) -> tuple[OrderRecord, Fill | None]:
+    """Let one order meet the market.
+
+    1. A refused order is only recorded. A name with no price (NaN or <= 0), or with a
+       known volume of zero, does not trade; nor does a buy at the upper price limit, a
+       sell at the lower one, or an order whose impact cannot be known.
+    2. A fill takes at most ``floor(participation_cap * volume / lot) * lot`` shares, less
+       what earlier orders of the session took of the name, and closes no more than the
+       position has; nothing is opened while the other side is still open.
+    3. It costs ``micros(price * (1 + slippage + impact))`` a share for a buy and brings
+       ``micros(price * (1 - (slippage + impact)))`` for a sell, impact taken at the
+       shares filled.
+    4. A buy takes the largest multiple of the lot that the cash pays for with commission
+       (and the margin allows); a short sale what the margin allows; a sell whose
+       commission its proceeds and the cash cannot pay is not filled. A cover is filled
+       whatever the cash, because it only reduces risk.
+    """
+    raw_micros = _tradable_price_micros(quote)
+    reason = _obstacle(order, quote, rules) if raw_micros else Reason.EXPIRED_HALTED
     if order.refusal is not Reason.NONE:
-        return _record(order, session, 0, order.refusal, open_micros, cash_micros), None
-    price_micros = _fill_price(order.side, quote.open, rules.slippage) if open_micros else 0
-    if price_micros <= 0:
-        reason = Reason.EXPIRED_HALTED
-        return _record(order, session, 0, reason, open_micros, cash_micros), None
-    shares = _most_by_volume(order.requested, quote.volume, rules)
+        reason = order.refusal
+    if reason is not Reason.NONE:
+        return _record(order, session, 0, reason, raw_micros, funds), None
+    shares = _most_by_volume(order.requested, quote.volume, funds.taken, rules)
     reason = Reason.TRUNCATED_VOLUME if shares < order.requested else Reason.NONE
-    paid_for = _most_by_cash(order.side, shares, price_micros, cash_micros, rules)
+    allowed, obstacle = _most_by_position(order.side, shares, funds)
+    if allowed < shares:
+        shares, reason = allowed, obstacle
+    fees = rules.commission.on(session)
+    paid_for, obstacle = _most_by_funds(order.side, shares, quote, funds, (rules, fees))
     if paid_for < shares:
-        shares, reason = paid_for, Reason.TRUNCATED_CASH
-    record = _record(order, session, shares, reason, open_micros, cash_micros)
+        shares, reason = paid_for, obstacle
+    record = _record(order, session, shares, reason, raw_micros, funds)
     if shares == 0:
         return record, None
-    commission = rules.commission.charge(shares, price_micros)
-    fill = Fill(session, order.symbol, order.side, shares, price_micros, open_micros, commission)
+    price = fill_price_micros(order.side, shares, quote, rules)
+    commission = fees.charge(order.side, shares, price)
+    fill = Fill(session, order.symbol, order.side, shares, price, raw_micros, commission)
     return record, fill
 
 
-def _tradable_open_micros(quote: OpenQuote) -> int:
-    """The open in micros, or 0 when the name does not trade in this session."""
-    if not 0.0 < quote.open < math.inf or quote.volume == 0.0:
+def fill_price_micros(side: Side, shares: int, quote: Quote, rules: ExecutionRules) -> int:
+    """Price of a fill of ``shares``, slippage and impact included."""
+    against = rules.slippage
+    if rules.impact is not None:
+        against += rules.impact.fraction(shares, quote.volatility, quote.average_volume)
+    return micros(quote.price * (1 + against if side.is_buy else 1 - against))
+
+
+def largest_multiple(most: int, lot: int, fits: Callable[[int], bool]) -> int:
+    """Largest multiple of ``lot`` up to ``most`` that ``fits``, found by halving.
+
+    What fits must fit for every smaller number of shares too.
+
+    Examples
+    --------
+    >>> largest_multiple(100, 20, lambda shares: shares <= 55)
+    40
+    """
+    low, high = 0, most // lot
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle * lot):
+            low = middle
+        else:
+            high = middle - 1
+    return low * lot
+
+
+def _tradable_price_micros(quote: Quote) -> int:
+    """The raw price in micros, or 0 when the name does not trade in this session."""
+    if not 0.0 < quote.price < math.inf or quote.volume == 0.0:
         return 0
-    return micros(quote.open)
+    return micros(quote.price)
 
 
-def _fill_price(side: Side, open_price: float, slippage: float) -> int:
-    if side is Side.BUY:
-        return micros(open_price * (1 + slippage))
-    return micros(open_price * (1 - slippage))
+def _obstacle(order: Order, quote: Quote, rules: ExecutionRules) -> Reason:
+    """Why a name that trades does not trade for this order, if so."""
+    if order.side.is_buy and quote.locked == LIMIT_UP:
+        return Reason.EXPIRED_LIMIT_UP
+    if not order.side.is_buy and quote.locked == LIMIT_DOWN:
+        return Reason.EXPIRED_LIMIT_DOWN
+    if rules.impact is not None:
+        worst = rules.impact.fraction(order.requested, quote.volatility, quote.average_volume)
+        if not math.isfinite(worst):
+            return Reason.EXPIRED_UNKNOWN_IMPACT
+    least = fill_price_micros(order.side, order.requested, quote, rules)
+    return Reason.NONE if least > 0 else Reason.EXPIRED_HALTED
 
 
-def _most_by_volume(requested: int, volume: float, rules: ExecutionRules) -> int:
+def _most_by_volume(requested: int, volume: float, taken: int, rules: ExecutionRules) -> int:
     """Largest fill the participation cap allows; an unknown volume allows none."""
     if rules.participation_cap is None:
         return requested
     if not volume > 0.0:
         return 0
     most = math.floor(rules.participation_cap * volume / rules.lot) * rules.lot
-    return min(requested, most)
+    return min(requested, max(most - taken, 0))
 
 
-def _most_by_cash(
-    side: Side, wanted: int, price_micros: int, cash_micros: int, rules: ExecutionRules
-) -> int:
-    commission = rules.commission.charge(wanted, price_micros)
-    if side is Side.SELL:
-        return wanted if cash_micros + wanted * price_micros - commission >= 0 else 0
-    if wanted % rules.lot == 0 and wanted * price_micros + commission <= cash_micros:
+def _most_by_position(side: Side, wanted: int, funds: Funds) -> tuple[int, Reason]:
+    """Shares that the position lets an order trade, and the reason where that is less."""
+    match side:
+        case Side.SELL:
+            settled = max(funds.held - funds.unsettled, 0)
+            late = funds.unsettled > 0
+            obstacle = Reason.EXPIRED_NOT_SETTLED if late else Reason.TRUNCATED_POSITION
+            return min(wanted, settled), obstacle
+        case Side.COVER:
+            return min(wanted, max(-funds.held, 0)), Reason.TRUNCATED_POSITION
+        case Side.BUY:
+            return (wanted if funds.held >= 0 else 0), Reason.TRUNCATED_POSITION
+        case Side.SHORT:
+            return (wanted if funds.held <= 0 else 0), Reason.TRUNCATED_POSITION
+
+
+def _most_by_funds(
+    side: Side, wanted: int, quote: Quote, funds: Funds, terms: tuple[ExecutionRules, FeeSchedule]
+) -> tuple[int, Reason]:
+    """Shares that cash and margin allow, and the reason where that is less."""
+    rules, fees = terms
+
+    def cash_allows(shares: int) -> bool:
+        price = fill_price_micros(side, shares, quote, rules)
+        commission = fees.charge(side, shares, price)
+        if side.is_buy:
+            return shares * price + commission <= funds.cash_micros
+        return funds.cash_micros + shares * price - commission >= min(funds.cash_micros, 0)
+
+    def margin_allows(shares: int) -> bool:
+        if funds.margin_room is None:
+            return True
+        price = fill_price_micros(side, shares, quote, rules)
+        cost = fees.charge(side, shares, price)
+        cost += shares * abs(price - micros(quote.price))
+        return shares * micros(quote.price) <= funds.margin_room(cost)
+
+    match side:
+        case Side.COVER:
+            return wanted, Reason.NONE
+        case Side.SELL:
+            return (wanted if cash_allows(wanted) else 0), Reason.TRUNCATED_CASH
+        case Side.SHORT:
+            affordable = wanted
+        case Side.BUY:
+            affordable = _whole(wanted, rules.lot, cash_allows)
+    allowed = _whole(affordable, rules.lot, margin_allows)
+    return allowed, Reason.TRUNCATED_CASH if allowed == affordable else Reason.TRUNCATED_MARGIN
+
+
+def _whole(wanted: int, lot: int, fits: Callable[[int], bool]) -> int:
+    if wanted % lot == 0 and fits(wanted):
         return wanted
-    return affordable_shares(wanted, price_micros, cash_micros, rules.lot, rules.commission)
+    return largest_multiple(wanted, lot, fits)
 
 
 def _record(
-    order: Order, session: Session, filled: int, reason: Reason, open_micros: int, cash: int
+    order: Order, session: Session, filled: int, reason: Reason, raw_micros: int, funds: Funds
 ) -> OrderRecord:
     return OrderRecord(
         session=session,
@@ -117,8 +244,8 @@ def _record(
         status=_STATUS[reason],
         reason=reason,
         signal_price_micros=order.signal_price_micros,
-        open_price_micros=open_micros,
-        cash_before_micros=cash,
+        open_price_micros=raw_micros,
+        cash_before_micros=funds.cash_micros,
     )
 
 
@@ -126,7 +253,14 @@ _STATUS = {
     Reason.NONE: OrderStatus.FILLED,
     Reason.TRUNCATED_CASH: OrderStatus.TRUNCATED,
     Reason.TRUNCATED_VOLUME: OrderStatus.TRUNCATED,
+    Reason.TRUNCATED_MARGIN: OrderStatus.TRUNCATED,
+    Reason.TRUNCATED_POSITION: OrderStatus.TRUNCATED,
     Reason.EXPIRED_HALTED: OrderStatus.EXPIRED,
+    Reason.EXPIRED_LIMIT_UP: OrderStatus.EXPIRED,
+    Reason.EXPIRED_LIMIT_DOWN: OrderStatus.EXPIRED,
+    Reason.EXPIRED_NOT_SETTLED: OrderStatus.EXPIRED,
+    Reason.EXPIRED_UNKNOWN_IMPACT: OrderStatus.EXPIRED,
     Reason.REFUSED_NO_PRICE: OrderStatus.REFUSED,
     Reason.REFUSED_NOT_IN_UNIVERSE: OrderStatus.REFUSED,
+    Reason.REFUSED_NOT_LOCATED: OrderStatus.REFUSED,
 }

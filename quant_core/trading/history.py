@@ -11,11 +11,14 @@ from quant_core.trading.orders import OrderRecord
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something a reader of the run must know: a stop, a breaker, a delisting, a hold.
+    """Something a reader of the run must know, or cash that moved without a trade.
 
-    ``kind`` is one of ``stop_loss``, ``drawdown_breaker``, ``re_entry``, ``delisting``,
-    ``hold``, ``flat``, ``weight_capped``, ``note``; ``symbol`` is empty where the whole
-    book is meant; ``cash_flow_micros`` is the cash the incident itself moved.
+    ``kind`` is one of ``stop_loss``, ``drawdown_breaker``, ``re_entry``, ``hold``,
+    ``flat``, ``margin_call``, ``deficit``, ``buy_in``; of corporate actions: ``split``,
+    ``dividend`` (its ex-date), ``dividend_paid``, ``cash_in_lieu``, ``rights``,
+    ``rename``, ``delisting``; of costs: ``borrow_fee``, ``debit_interest``. ``symbol`` is
+    empty where the whole book is meant; ``cash_flow_micros`` is the cash the incident
+    itself moved.
     """
 
     session: Session

@@ -9,10 +9,19 @@ from quant_core.foundation.types import Session
 
 
 class Side(StrEnum):
-    """Direction of an order or fill."""
+    """What an order or fill does: buy and sell move a long, short and cover a short."""
 
     BUY = "buy"
     SELL = "sell"
+    SHORT = "short"
+    """Sells borrowed shares: opens or increases a short position."""
+    COVER = "cover"
+    """Buys back what was sold short."""
+
+    @property
+    def is_buy(self) -> bool:
+        """Whether shares come in and cash goes out."""
+        return self in (Side.BUY, Side.COVER)
 
 
 class OrderStatus(StrEnum):
@@ -33,9 +42,20 @@ class Reason(StrEnum):
     NONE = ""
     TRUNCATED_CASH = "truncated_cash"
     TRUNCATED_VOLUME = "truncated_volume"
+    TRUNCATED_MARGIN = "truncated_margin"
+    TRUNCATED_POSITION = "truncated_position"
+    """The position is smaller than what the order closes, or still open on the other side."""
     EXPIRED_HALTED = "expired_halted"
+    EXPIRED_LIMIT_UP = "expired_limit_up"
+    EXPIRED_LIMIT_DOWN = "expired_limit_down"
+    EXPIRED_NOT_SETTLED = "expired_not_settled"
+    """Bought in this session where the market lets it be sold only in the next."""
+    EXPIRED_UNKNOWN_IMPACT = "expired_unknown_impact"
+    """The impact model needs a volatility and an average volume that are not known."""
     REFUSED_NO_PRICE = "refused_no_price"
     REFUSED_NOT_IN_UNIVERSE = "refused_not_in_universe"
+    REFUSED_NOT_LOCATED = "refused_not_located"
+    """There was nobody to borrow the shares from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +98,8 @@ class OrderRecord:
 def execution_order(orders: list[Order]) -> list[Order]:
     """The order in which a session executes: sells by symbol, then buys by weight.
 
-    All sells come first, ascending by symbol; then buys by descending target weight,
-    ties ascending by symbol.
+    All sells come first, ascending by symbol; then covers, then short sales, each
+    ascending by symbol; then buys by descending target weight, ties ascending by symbol.
 
     Examples
     --------
@@ -88,10 +108,12 @@ def execution_order(orders: list[Order]) -> list[Order]:
     >>> [order.symbol for order in execution_order(orders)]
     ['Z', 'C', 'A', 'B']
     """
-    sells = sorted((o for o in orders if o.side is Side.SELL), key=lambda o: o.symbol)
-    buys = sorted((o for o in orders if o.side is Side.BUY), key=_buying_priority)
-    return sells + buys
+    return sorted(orders, key=_priority)
 
 
-def _buying_priority(order: Order) -> tuple[float, str]:
-    return -order.target_weight, order.symbol
+_TURN = {Side.SELL: 0, Side.COVER: 1, Side.SHORT: 2, Side.BUY: 3}
+
+
+def _priority(order: Order) -> tuple[int, float, str]:
+    weight = -order.target_weight if order.side is Side.BUY else 0.0
+    return _TURN[order.side], weight, order.symbol

@@ -1,14 +1,16 @@
 """From target weights to whole-share orders, at the close of T-1.
 
-``E`` is the equity in micros with every position at its last valid close, and for each
-name ``budget = int(floor(w * (1 - cash_buffer) * E))`` evaluated left to right in
-float64, ``target = (budget // (close_micros * lot)) * lot``.
+``E`` is cash plus the value of every position at its last valid close, in micros, and for
+each name ``budget = int(floor(w * (1 - cash_buffer) * E))`` evaluated left to right in
+float64, ``target = (budget // (close_micros * lot)) * lot``. A negative weight has the
+target of its absolute value, sold short.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from quant_core.trading.account import Book
@@ -19,12 +21,22 @@ class CloseQuote(NamedTuple):
     """What is known of a name at the close of T-1.
 
     ``last_close_micros`` is the last valid close up to T-1 (0 = never had one);
-    ``valid`` says that it is T-1's own; ``in_universe`` that the name may be bought.
+    ``valid`` says that it is T-1's own; ``in_universe`` that the name may be bought;
+    ``locatable`` that its shares can be borrowed.
     """
 
     last_close_micros: int
     valid: bool
     in_universe: bool
+    locatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SizingRules:
+    """The share of the equity that stays in cash, and the lot."""
+
+    cash_buffer: float
+    lot: int
 
 
 def target_shares(
@@ -32,65 +44,84 @@ def target_shares(
 ) -> int:
     """Whole lots that ``weight`` of the equity buys at the close, after the buffer.
 
+    Negative for a negative weight.
+
     Examples
     --------
     >>> target_shares(0.5, 1_000_000_000_000, 123_450_000, 0.02, 1)
     3969
-    >>> target_shares(0.5, 1_000_000_000_000, 123_450_000, 0.02, 100)
-    3900
+    >>> target_shares(-0.5, 1_000_000_000_000, 123_450_000, 0.02, 100)
+    -3900
     """
-    budget = math.floor(weight * (1 - cash_buffer) * equity_micros)
-    return (budget // (close_micros * lot)) * lot
+    budget = math.floor(abs(weight) * (1 - cash_buffer) * equity_micros)
+    shares = (max(budget, 0) // (close_micros * lot)) * lot
+    return shares if weight >= 0.0 else -shares
 
 
 def rebalance_orders(
     weights: Mapping[str, float],
     book: Book,
     quote: Callable[[str], CloseQuote],
-    cash_buffer: float,
-    lot: int,
+    rules: SizingRules,
 ) -> list[Order]:
     """Orders that move the book to the target weights; held names not named go to 0.
 
     A name without a valid close at T-1, or outside the universe, may be reduced but not
-    bought: the buy is kept as a refused order, so that nothing is silently dropped.
+    bought or sold short, and a name that cannot be borrowed not sold short: the order is
+    kept as refused, so that nothing is silently dropped. A position that changes its
+    sign does so in two orders.
     """
     orders: list[Order] = []
     for symbol in sorted(set(weights) | set(book.positions)):
         weight = weights.get(symbol, 0.0)
+        position = book.positions.get(symbol)
         known = quote(symbol)
-        held = book.positions[symbol].shares if symbol in book.positions else 0
+        held = 0 if position is None else position.shares
         wanted = held
         if weight == 0.0:
             wanted = 0
         elif known.last_close_micros > 0:
-            wanted = target_shares(
-                weight, book.equity_micros, known.last_close_micros, cash_buffer, lot
-            )
-        order = _order(symbol, weight, wanted - held, known)
-        if order is not None:
-            orders.append(order)
+            equity, close = book.investable_micros, known.last_close_micros
+            wanted = target_shares(weight, equity, close, rules.cash_buffer, rules.lot)
+        else:
+            orders.append(_never_priced(symbol, weight, known))
+        orders += _orders(symbol, weight, held, wanted, known)
     return orders
 
 
 def exit_orders(symbols: list[str], book: Book, quote: Callable[[str], CloseQuote]) -> list[Order]:
-    """Sell the whole position of each held name in ``symbols``."""
-    return [
-        Order(s, Side.SELL, book.positions[s].shares, 0.0, quote(s).last_close_micros)
-        for s in sorted(symbols)
-        if s in book.positions
-    ]
+    """Close the whole position of each held name in ``symbols``."""
+    orders: list[Order] = []
+    for symbol in sorted(symbols):
+        position = book.positions.get(symbol)
+        if position is not None:
+            orders += _orders(symbol, 0.0, position.shares, 0, quote(symbol))
+    return orders
 
 
-def _order(symbol: str, weight: float, change: int, known: CloseQuote) -> Order | None:
-    """The order for a change of shares, refused where the name cannot be bought."""
+def _orders(symbol: str, weight: float, held: int, wanted: int, known: CloseQuote) -> list[Order]:
+    """One order for a change of shares, two where the position changes its sign."""
     signal = known.last_close_micros
-    if change < 0:
-        return Order(symbol, Side.SELL, -change, weight, signal)
-    refusal = _refusal(known)
-    if change > 0 or (known.last_close_micros == 0 and weight > 0.0):
-        return Order(symbol, Side.BUY, change, weight, signal, refusal)
-    return None
+    orders: list[Order] = []
+    if held > 0 and wanted < held:
+        orders.append(Order(symbol, Side.SELL, held - max(wanted, 0), weight, signal))
+    if held < 0 and wanted > held:
+        orders.append(Order(symbol, Side.COVER, min(wanted, 0) - held, weight, signal))
+    if wanted > 0 and wanted > held:
+        bought = wanted - max(held, 0)
+        orders.append(Order(symbol, Side.BUY, bought, weight, signal, _refusal(known)))
+    if wanted < 0 and wanted < held:
+        sold = min(held, 0) - wanted
+        refusal = _refusal(known)
+        if refusal is Reason.NONE and not known.locatable:
+            refusal = Reason.REFUSED_NOT_LOCATED
+        orders.append(Order(symbol, Side.SHORT, sold, weight, signal, refusal))
+    return orders
+
+
+def _never_priced(symbol: str, weight: float, known: CloseQuote) -> Order:
+    side = Side.BUY if weight > 0.0 else Side.SHORT
+    return replace(Order(symbol, side, 0, weight, 0), refusal=_refusal(known))
 
 
 def _refusal(known: CloseQuote) -> Reason:

@@ -11,7 +11,8 @@ import pytest
 
 from config import load_settings
 from quant_core.foundation.errors import ConfigurationError
-from quant_core.foundation.settings import LoadedSettings, Section, knob
+from quant_core.foundation.settings import LoadedSettings
+from quant_core.foundation.settings_section import Section, knob
 
 PROJECT_CONFIG = Path(__file__).resolve().parents[2] / "config"
 

@@ -28,7 +28,7 @@ strategy:
             breaker_cooldown: null}
   linear:  {weights: {momentum_12_1: 0.6, volatility_20: -0.4}, weighting: equal}
 rebalance: monthly
-execution: {cash_buffer: 0.02, slippage: 0.0005, lot: 1, participation_cap: null,
+execution: {cash_buffer: 0.02, slippage: 0.0005, lot: 1, participation_cap: 0.1,
             delisting_return: 0.0, commission: {model: bps, rate: 0.001, minimum: 0.0}}
 backtest:  {start: null, end: null, capital: 1000000}
 report:    {html: true, output: results}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from config.known_keys import known_keys
 from quant_core.foundation.errors import ConfigurationError, InvariantBroken
-from quant_core.foundation.settings import Section
+from quant_core.foundation.settings_section import Section
 from tests.config.example import SECTIONS, load, refused, settings_folder, the_problem
 
 

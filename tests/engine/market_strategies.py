@@ -8,11 +8,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from quant_core.foundation.panel import Axes, MarketPanel
-from quant_core.foundation.settings import RiskSettings, Section, StrategySettings
+from quant_core.foundation.settings import RiskSettings, StrategySettings
+from quant_core.foundation.settings_section import Section
 from quant_core.risk.breakers import RiskRules
 from quant_core.strategies.base import BaseStrategy, MarketView
 from quant_core.trading.account import Book
-from quant_core.trading.costs import RateCommission
+from quant_core.trading.fees import rate_fees
 from quant_core.trading.fills import ExecutionRules
 from quant_core.trading.target import Hold, Target, Weights
 from quant_core.trading_day import Brain
@@ -68,7 +69,7 @@ def brain_of(strategy: BaseStrategy, rules: Rules) -> Brain:
             rules.lot,
             rules.participation_cap,
             0.0,
-            RateCommission(rules.rate, m(rules.minimum)),
+            rate_fees(rules.rate, m(rules.minimum)),
         ),
         RiskRules(
             rules.max_pos_weight,

@@ -16,23 +16,21 @@ from pydantic import ValidationError
 from quant_core.foundation.settings import (
     BacktestSettings,
     CommissionSettings,
-    Conflict,
     DataSettings,
     Dates,
     Every,
     ExecutionSettings,
+    ImpactSettings,
     ReportSettings,
     RiskSettings,
-    Secret,
-    Section,
     Settings,
+    ShortSettings,
     StrategySettings,
-    knob,
-    read_section,
     result_key,
     settings_tree,
 )
 from quant_core.foundation.settings_live import LIVE_SECTIONS, LiveDaySettings, LiveSettings
+from quant_core.foundation.settings_section import Conflict, Secret, Section, knob, read_section
 
 
 class Example(Section):
@@ -78,7 +76,22 @@ def example_settings(**changed: object) -> Settings:
             lot=1,
             participation_cap=None,
             delisting_return=0.0,
-            commission=CommissionSettings(model="bps", rate=0.001, minimum=0.0),
+            price="open",
+            market_rules="none",
+            impact=ImpactSettings(model="none", spread=0.0, coefficient=1.0, sessions=20),
+            commission=CommissionSettings(
+                model="bps", rate=0.001, per_share=0.0, minimum=0.0, cap=None
+            ),
+        ),
+        "short": ShortSettings(
+            allowed=False,
+            initial_margin=0.5,
+            maintenance_margin=0.3,
+            max_gross=2.0,
+            max_net=1.0,
+            borrow_rate=0.003,
+            borrow_table=None,
+            debit_rate=0.06,
         ),
         "backtest": BacktestSettings.model_construct(
             **{**dict.fromkeys(BacktestSettings.model_fields), "capital": 1e6}

@@ -51,8 +51,19 @@ class TestReport:
     def test_a_dead_name_that_nobody_marked_as_delisted(self, console: Console):
         unmarked = [{**row, "delisted": ""} for row in rows()]
         path = write_csv(console.home / "unmarked.csv", unmarked)
-        assert console.sync("--dataset", "unmarked", "--path", str(path)).code == 0
+        words = ("--dataset", "unmarked", "--path", str(path))
+        assert console.sync(*words, "--price-basis", "split_adjusted").code == 0
         assert CARRIED in self.page(console, "--dataset", "unmarked")
+
+    def test_of_raw_prices_its_delisting_is_inferred_and_told(self, console: Console):
+        unmarked = [{**row, "delisted": ""} for row in rows()]
+        path = write_csv(console.home / "unmarked.csv", unmarked)
+        assert console.sync("--dataset", "unmarked", "--path", str(path)).code == 0
+        words = ("--dataset", "unmarked", "--set", "execution.delisting_return=-0.3")
+        page = self.page(console, *words)
+        assert "positions are carried" not in page
+        assert "1 were inferred from the last price" in page
+        assert "closed after its last session at its last close times 0.7." in page
 
     def test_a_delisted_name_is_settled_and_not_carried(self, console: Console):
         assert "positions are carried" not in self.page(console)

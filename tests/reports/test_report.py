@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
+from quant_core.performance.capacity import CapacityPoint
+from quant_core.performance.gap_stress import GapStress, LevelFacts, gap_outcome
 from quant_core.performance.metric import Metric
 from quant_core.reports import figures
+from quant_core.reports.incidents import incident_blocks
 from quant_core.reports.page import FigureSheet, Section, render_page, table
 from quant_core.reports.report import ReportInput, render_report
 from quant_core.reports.trading_sections import BufferRun
 from quant_core.reports.words import MISSING, metric_text
-from quant_core.trading.history import RunHistory
-from tests.reports.runs import busy_run, idle_run, statistics
+from quant_core.trading.history import Incident, RunHistory
+from tests.reports.runs import FIRST, UNIT, busy_run, idle_run, statistics
 
 SECTIONS = ["summary", "equity", "returns", "drawdowns", "holdings", "costs", "gaps", "orders"]
 SECTIONS += ["metrics"]
@@ -79,6 +84,23 @@ def page() -> Page:
     return Page(render_report(given(busy_run())))
 
 
+def stressed(runs: int = 5) -> GapStress:
+    """A stress of the busy run, its scenarios all alike."""
+    run = gap_outcome("bootstrap", 1, busy_run(20))
+    drawn = [replace(run, number=number) for number in range(1, runs + 1)]
+    fixed = [replace(run, scenario=name, number=0) for name in ("up", "down", "against")]
+    traded = replace(run, scenario="as_traded", number=0)
+    levels = (LevelFacts("calm", 3, 0.01, 0.02), LevelFacts("turbulent", 0, np.nan, np.nan))
+    return GapStress(0.05, 7, traded, tuple(fixed), tuple(drawn), levels, 2)
+
+
+CURVE = (
+    CapacityPoint(1e6, 1.0, 0.1, 0.01, 1.0, 0),
+    CapacityPoint(1e7, 0.8, 0.1, 0.02, 0.95, 3),
+    CapacityPoint(1e8, np.nan, np.nan, 0.02, np.nan, 9),
+)
+
+
 class TestOffline:
     def test_nothing_is_loaded(self, page: Page):
         loading = ("src", "srcset", "data", "poster", "action", "background", "style")
@@ -108,6 +130,31 @@ class TestSections:
         for figure in shown:
             for trace in figure["data"]:
                 assert any(value is not None for value in trace.get("y") or trace["x"])
+
+    def test_other_gaps_and_other_capital_have_theirs_where_they_were_tried(self):
+        more = {"gap_stress": stressed(), "capacity": CURVE}
+        text = render_report(given(busy_run(), **more))
+        page = Page(text)
+        found = [value for tag, name, value in page.attributes if (tag, name) == ("section", "id")]
+        after_gaps = SECTIONS.index("gaps") + 1
+        assert found == [
+            *SECTIONS[:after_gaps], "gap-stress", "capacity", *SECTIONS[after_gaps:]
+        ]  # fmt: skip
+        assert len(drawn(page)) == 11 + 2 + 1
+        assert "2 gaps beyond 50 % were cut to it" in text
+        assert "5 scenarios, seed 7" in text
+        assert "Within this curve the strategy does not reach its capacity." in text
+
+    def test_capacity_is_told_by_its_reason(self):
+        half = (CURVE[0], CapacityPoint(1e8, 0.5, 0.1, 0.02, 0.9, 3))
+        text = render_report(given(busy_run(), capacity=half))
+        assert "At a capital of about 100,000,000 the net Sharpe ratio is half of its best." in text
+        thin = (CapacityPoint(1e6, 0.5, 0.1, 0.02, 0.4, 3),)
+        text = render_report(given(busy_run(), capacity=thin))
+        assert "Already at a capital of 1,000,000 less than 90 % of the orders is filled" in text
+        empty = (CURVE[0], CapacityPoint(1e8, 0.9, 0.1, 0.02, 0.0, 3))
+        text = render_report(given(busy_run(), capacity=empty))
+        assert "From a capital of about 10,000,000 on, less than half of the orders" in text
 
     @pytest.mark.parametrize("sessions", [1, 2, 200])
     @pytest.mark.parametrize("make", [idle_run, busy_run])
@@ -224,3 +271,61 @@ class TestWords:
     def test_numbers_of_a_table_stand_to_the_right(self):
         told = table(["a", "b", "c"], [["<1>", "2", "3"]], numbers=range(1, 2))
         assert '<td>&lt;1&gt;</td><td class="number">2</td><td>3</td>' in told
+
+
+class TestLogarithmicTicks:
+    @pytest.mark.parametrize("span", [1.5, 5.0, 100.0, 1e4, 1e9])
+    def test_they_do_not_run_into_each_other(self, span: float):
+        values = np.array([1e6, 1e6 * span])
+        figure = figures.equity_figure(
+            np.array(["2024-01-02", "2024-01-03"], dtype="datetime64[D]"),
+            values, np.full(2, np.nan), values, lambda text: text,
+        )  # fmt: skip
+        axis = figure["layout"]["yaxis"]
+        ticks = np.log(axis["tickvals"])
+        assert 2 <= len(ticks) <= 12
+        assert np.diff(ticks).min() > np.log(span) / 40
+
+
+class TestIncidents:
+    def test_thousands_of_dividends_do_not_flood_the_page(self):
+        paid = [
+            Incident(FIRST + timedelta(days=n), "dividend_paid", f"N{n:04d}", "", n * UNIT)
+            for n in range(2000)
+        ]
+        stop = Incident(FIRST, "stop_loss", "ABC", "below the stop")
+        text = render_report(given(replace(busy_run(), incidents=(stop, *paid))))
+        shown = [f"N{n:04d}" for n in range(2000) if f"N{n:04d}" in text]
+        assert shown == [f"N{n:04d}" for n in range(1990, 2000)]
+        assert "below the stop" in text
+        page = Page(text)
+        assert page.tags.count("section") == len(SECTIONS)
+        # The total of all, not of those that are shown.
+        assert "1,999,000.00" in text
+        assert "11 / 2,001" in text
+
+    def test_cash_that_goes_and_comes_is_told_apart(self):
+        flows = [3, -5, 4, -7]
+        told = [Incident(FIRST, "dividend_paid", "ABC", "", flow * UNIT) for flow in flows]
+        text = "".join(incident_blocks(told, lambda english: english))
+        assert ">7.00<" in text
+        assert ">-12.00<" in text
+
+    def test_none(self):
+        assert incident_blocks((), lambda english: english) == []
+
+
+def test_a_receivable_is_not_invested():
+    history = busy_run(3)
+    owed = np.full(3, 50 * UNIT)
+    later = replace(
+        history, equity_micros=history.equity_micros + owed, receivable_micros=owed
+    )  # fmt: skip
+    figures_of = [drawn(Page(render_report(given(run)))) for run in (history, later)]
+    name = "Invested share of equity"
+    shares = [
+        next(t["y"] for f in found for t in f["data"] if t.get("name") == name)
+        for found in figures_of
+    ]
+    assert shares[0][0] == pytest.approx(200 / 999)
+    assert shares[1][0] == pytest.approx(200 / 1049)

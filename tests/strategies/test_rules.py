@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from quant_core.foundation.errors import StrategyError
-from quant_core.foundation.settings import RiskSettings, Section, StrategySettings
+from quant_core.foundation.settings import RiskSettings, StrategySettings
+from quant_core.foundation.settings_section import Section
 from quant_core.strategies import STRATEGIES, create_strategy, register_strategy, strategy_sections
 from quant_core.strategies.base import BaseStrategy, MarketView
 from quant_core.strategies.rotation import EtfRotationSettings

@@ -4,42 +4,17 @@ import math
 from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from quant_core.foundation.errors import ConfigurationError, InvariantBroken, StrategyError
+from quant_core.foundation.errors import InvariantBroken, StrategyError
 from quant_core.portfolio import Portfolio
-from quant_core.trading.costs import (
-    IBKR_FIXED,
-    IBKR_TIERED,
-    NoCommission,
-    RateCommission,
-    affordable_shares,
-    commission_model,
-)
 from quant_core.trading.events import Delisting, Fill
 from quant_core.trading.orders import Side
 from quant_core.trading.target import Weights
 
-MODELS = [NoCommission(), RateCommission(0.001, 0), RateCommission(0.001, 5_000_000), IBKR_FIXED]
 DAY = date(2024, 1, 2)
 
 
 class TestExamples:
-    def test_the_published_examples_of_the_fixed_plan(self):
-        # 1,000 shares at USD 25: 1,000 x 0.005 = 5.00; 100 shares: minimum 1.00;
-        # 1,000 shares at USD 0.25: at most 1 % of 250.00 = 2.50.
-        assert IBKR_FIXED.charge(1_000, 25_000_000) == 5_000_000
-        assert IBKR_FIXED.charge(100, 25_000_000) == 1_000_000
-        assert IBKR_FIXED.charge(1_000, 250_000) == 2_500_000
-
-    def test_tiered(self):
-        assert IBKR_TIERED.charge(1_000, 25_000_000) == 3_500_000
-        assert IBKR_TIERED.charge(10, 25_000_000) == 350_000
-
-    def test_no_shares_no_fee(self):
-        assert [model.charge(0, 10_000_000) for model in MODELS] == [0, 0, 0, 0]
-
     def test_a_sell_does_not_change_the_average_cost(self):
         portfolio = Portfolio(1_000_000_000)
         portfolio.apply(Fill(DAY, "A", Side.BUY, 10, 10_000_000, 10_000_000, 1_000_000))
@@ -54,30 +29,6 @@ class TestExamples:
         portfolio.apply(Delisting(DAY, "A", 7_000_000))
         book = portfolio.mark(DAY, lambda _: 0)
         assert (book.cash_micros, dict(book.positions)) == (70_000_000, {})
-
-
-class TestReference:
-    @given(
-        st.integers(0, 3_000),
-        st.integers(1, 50_000_000),
-        st.integers(0, 10**11),
-        st.sampled_from([1, 10, 100]),
-        st.sampled_from(MODELS),
-    )
-    def test_affordable_is_the_largest_multiple_that_cash_pays_for(
-        self, requested, price, cash, lot, model
-    ):
-        found = affordable_shares(requested, price, cash, lot, model)
-        fits = [
-            m for m in range(0, requested + 1, lot) if m * price + model.charge(m, price) <= cash
-        ]
-        assert found == max(fits)
-
-    @given(st.integers(0, 5_000), st.integers(1, 10**9), st.sampled_from(MODELS))
-    def test_the_cost_never_falls_with_the_shares(self, shares, price, model):
-        one = shares * price + model.charge(shares, price)
-        more = (shares + 1) * price + model.charge(shares + 1, price)
-        assert more >= one
 
 
 class TestRefusals:
@@ -98,7 +49,3 @@ class TestRefusals:
             portfolio.apply(Fill(DAY, "A", Side.BUY, 1, 6, 6, 0))
         with pytest.raises(InvariantBroken, match="go short"):
             portfolio.apply(Fill(DAY, "A", Side.SELL, 1, 6, 6, 0))
-
-    def test_an_unknown_model(self):
-        with pytest.raises(ConfigurationError, match="commission model"):
-            commission_model("flat", 0.0, 0.0)

@@ -32,7 +32,7 @@ from quant_core.data.sources.columns import (
     match_columns,
     missing_column,
 )
-from quant_core.data.sources.tables import as_dates, data_files, read_table, says_something, stem_of
+from quant_core.data.sources.tables import as_dates, as_numbers, data_files, read_table, stem_of
 from quant_core.foundation.errors import DataRefused, UsageError
 from quant_core.foundation.files import file_hash, text_hash
 
@@ -166,7 +166,7 @@ def _parsed(group: _Group) -> RawTable:
     reasons = [pl.when(bad_dates).then(pl.lit("not_a_date"))]
     for name in NUMBER_FIELDS:
         if name in cells.columns:
-            numbers, bad = _numbers(cells[name])
+            numbers, bad = as_numbers(cells[name])
             fields[name] = numbers * group.factors[name] if name in group.factors else numbers
             reasons.append(pl.when(bad).then(pl.lit(f"not_a_number:{name}")))
     reason = pl.select(pl.coalesce(reasons).alias("reason")).to_series()
@@ -181,18 +181,6 @@ def _parsed(group: _Group) -> RawTable:
 def _symbols(cells: pl.Series) -> pl.Series:
     texts = cells.cast(pl.String).str.strip_chars()
     return texts.set(texts == "", None).alias("symbol")
-
-
-def _numbers(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
-    if cells.dtype.is_numeric() or cells.dtype == pl.Null:
-        numbers = cells.cast(pl.Float64).fill_nan(None)
-        return numbers, pl.repeat(value=False, n=len(cells), eager=True)
-    texts = cells.cast(pl.String)
-    numbers = texts.cast(pl.Float64, strict=False)
-    if numbers.null_count() > texts.null_count():  # rare, and trimming all cells is dear
-        numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
-    bad = numbers.is_null()
-    return numbers.fill_nan(None), bad & says_something(texts) if bad.any() else bad
 
 
 def _symbols_of(cells: pl.DataFrame) -> pl.DataFrame:

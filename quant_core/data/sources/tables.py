@@ -162,6 +162,26 @@ def as_dates(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
     return dates, dates.is_null() & says_something(texts)
 
 
+def as_numbers(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Numbers of cells of any type, and where a cell says something that is no number.
+
+    Examples
+    --------
+    >>> numbers, bad = as_numbers(pl.Series(["1.5", "", "much"]))
+    >>> numbers.to_list(), bad.to_list()
+    ([1.5, None, None], [False, False, True])
+    """
+    if cells.dtype.is_numeric() or cells.dtype == pl.Null:
+        numbers = cells.cast(pl.Float64).fill_nan(None)
+        return numbers, pl.repeat(value=False, n=len(cells), eager=True)
+    texts = cells.cast(pl.String)
+    numbers = texts.cast(pl.Float64, strict=False)
+    if numbers.null_count() > texts.null_count():  # rare, and trimming all cells is dear
+        numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
+    bad = numbers.is_null()
+    return numbers.fill_nan(None), bad & says_something(texts) if bad.any() else bad
+
+
 def says_something(texts: pl.Series) -> pl.Series:
     """Where a text is neither absent nor one of those that stand for a missing value."""
     written = texts.str.strip_chars().str.to_lowercase()
