@@ -1,6 +1,6 @@
 # Quant Core. `make` alone lists what there is to do.
 .DEFAULT_GOAL := help
-.PHONY: help setup backtest test check clean
+.PHONY: help setup backtest test check engines clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -13,6 +13,9 @@ UV := env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=neve
 INSTALLER := $(VENV)/.installer-$(UV_VERSION)
 LIBRARIES := $(VENV)/.libraries
 DEVELOPMENT := $(VENV)/.development
+
+# Other engines want other libraries: each set stands in an environment of its own.
+ENGINES := .venv-engines-pandas3/.installed .venv-engines-pandas2/.installed
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | \
@@ -35,9 +38,12 @@ test: $(DEVELOPMENT) ## run every test and every example in the docstrings, with
 check: $(DEVELOPMENT) ## format, lint, types, floors, tests: what a change must pass
 	@scripts/check
 
+engines: $(DEVELOPMENT) $(ENGINES) ## install other backtest engines apart from .venv and compare with them
+	@$(PYTHON) -m tests.engines
+
 clean: ## remove what tests and tools leave behind; data, results and .venv stay
 	@rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
-	@find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLER):
 	@scripts/create-environment $(VENV)
@@ -53,4 +59,10 @@ $(LIBRARIES): $(INSTALLER) uv.lock
 $(DEVELOPMENT): $(LIBRARIES)
 	@echo "Installing the development tools of uv.lock into $(VENV) ..."
 	@$(UV) sync --locked --inexact $$([ -t 2 ] || echo --quiet)
+	@touch $@
+
+.venv-engines-%/.installed: tests/engines/requirements-%.txt | $(INSTALLER)
+	@echo "Installing the engines of $< into $(@D) ..."
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
+	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
 	@touch $@

@@ -158,6 +158,10 @@ class Portfolio:
             cost = self._average_cost[symbol]
             positions[symbol] = Position(shares, cost, mark, stale=close <= 0)
             value += shares * mark
+        for symbol in self._fractions:
+            close = close_micros(symbol)
+            if close > 0:
+                self._marks[symbol] = close
         self._check_cash_flows(session)
         self._bought.clear()
         receivable = self._receivable_micros()

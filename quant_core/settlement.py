@@ -75,7 +75,7 @@ def settle(
     for symbol in market.delisted_after(row):
         held = portfolio.shares_of(symbol)
         last_close = market.close_micros(row, symbol)
-        if held != 0 and last_close == 0:
+        if last_close == 0 and (held != 0 or symbol in portfolio.fractions):
             last_close = portfolio.mark_of(symbol)
         price = round(last_close * (1 + rules.delisting_return))
         if symbol in portfolio.fractions:

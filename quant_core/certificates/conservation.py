@@ -180,12 +180,12 @@ def _positions(history: RunHistory) -> Iterator[Breach]:
         for symbol in sorted({*before, *now, *traded[row]} - changed[row]):
             left = now.get(symbol, 0) - before.get(symbol, 0) - traded[row][symbol]
             if left:
-                yield Breach("positions", _day(history, row), symbol, left)
+                yield Breach("share count", _day(history, row), symbol, left)
         before = now
     for incident in history.incidents:
         if incident.kind == "delisting" and incident.symbol in held[rows[incident.session]]:
             still = held[rows[incident.session]][incident.symbol]
-            yield Breach("positions", incident.session, incident.symbol, still)
+            yield Breach("share count", incident.session, incident.symbol, still)
 
 
 MOVING = frozenset({"delisting", "split", "rename", "rights"})

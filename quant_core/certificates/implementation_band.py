@@ -229,11 +229,18 @@ def _summary(
 
 
 def _table(rows: Sequence[_Row], say: Say) -> Table:
-    words = ("Convention", "", "Final equity", "Against settings", "Sharpe ratio", "Truncated")
+    words = (
+        "Convention",
+        "Variant",
+        "Final equity",
+        "Against settings",
+        "Sharpe ratio",
+        "Truncated",
+    )
     shown = [list(_cells(row, rows[0], say)) for row in rows]
     return Table(
         say("Result under each convention"),
-        [say(word) if word else "" for word in words],
+        [say(word) for word in words],
         shown,
         range(2, 6),
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from quant_core.data.sources.columns import plain
 from quant_core.data.sources.tables import as_dates, read_table
-from quant_core.data.universe import NAMES, Universe, load_universe
+from quant_core.data.universe import NAMES, NO_CATEGORY, Universe, load_universe
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.panel import Axes
 
@@ -26,13 +26,22 @@ def universe_known_at(path: Path, axes: Axes, day: date) -> Universe:
     is loaded as every universe is. Nobody is a member where no row is left.
     """
     cells = _known_rows(read_table(path), day)
+    if cells.is_empty():
+        return _nobody(cells, axes)
     with tempfile.TemporaryDirectory() as folder:
         known = Path(folder) / "universe.csv"
         cells.write_csv(known)
         try:
             return load_universe(known, axes)
         except UsageError:
-            return Universe(np.zeros(axes.shape, dtype=np.bool_), None, (), ())
+            return _nobody(cells, axes)
+
+
+def _nobody(cells: pl.DataFrame, axes: Axes) -> Universe:
+    """A universe without a member; with categories where the file has them."""
+    has_categories = _column(cells, "category") is not None
+    none = np.full(axes.shape, NO_CATEGORY, dtype=np.int64) if has_categories else None
+    return Universe(np.zeros(axes.shape, dtype=np.bool_), none, (), ())
 
 
 def _known_rows(cells: pl.DataFrame, day: date) -> pl.DataFrame:

@@ -73,7 +73,7 @@ def _summary(different: Sequence[str], count: int, say: Say) -> str:
 
 
 def _table(twins: Sequence[Twin], say: Say) -> Table:
-    words = ("File", "Bytes", "SHA-256", "Equal")
+    words = ("File", "Bytes", "Hash", "Equal")
     rows = [
         [
             twin.name,

@@ -16,7 +16,7 @@ from quant_core.trading.actions import Action, Dividend, Rename, Rights, Split
 def action_rows(actions: pl.DataFrame, axes: Axes) -> dict[int, tuple[Action, ...]]:
     """Corporate actions by the row of their ex-date.
 
-    Within a session: dividends, rights, splits, renames; of each kind ascending by symbol.
+    Within a session: dividends, splits, rights, renames; of each kind ascending by symbol.
     Actions outside the sessions, and of symbols that the axes lack, are left out. A dividend
     is paid at the first session on or after its pay date, in the session of the ex-date when
     it is unknown; paid after the last session its row is the number of sessions.
@@ -38,7 +38,9 @@ def action_rows(actions: pl.DataFrame, axes: Axes) -> dict[int, tuple[Action, ..
     {1: (Split(symbol='A', ratio=2.0),)}
     """
     order = pl.col("kind").replace_strict(list(ACTION_KINDS), range(len(ACTION_KINDS)))
-    within = pl.col("symbol").is_in(list(axes.symbols))
+    names = list(axes.symbols)
+    goes_on = (pl.col("kind") != "rename") | pl.col("successor").is_in(names)
+    within = pl.col("symbol").is_in(names) & goes_on
     table = actions.filter(within).sort("ex_date", order, "symbol")
     days = table["ex_date"].to_numpy().astype("datetime64[D]")
     places = np.searchsorted(axes.sessions, days)

@@ -56,7 +56,7 @@ FINDING_SCHEMA: dict[str, type[pl.DataType]] = {
 }
 """One observation of the gate; ``date`` is null when it concerns a whole symbol."""
 
-ACTION_KINDS = ("dividend", "rights", "split", "rename")
+ACTION_KINDS = ("dividend", "split", "rights", "rename")
 """Kinds of corporate actions, in the order in which those of one session apply."""
 
 ACTION_KEYS = ("symbol", "ex_date", "kind")

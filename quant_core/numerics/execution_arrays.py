@@ -22,7 +22,7 @@ class MarketArrays(NamedTuple):
     """Prices and facts, [sessions, symbols]; a panel that is not known has no rows.
 
     ``split_*`` are all splits in the order of their columns, ``delisted`` the columns whose
-    last session is a row, ``acts`` says whether a row has corporate actions.
+    last session is a row.
     """
 
     price: FloatMatrix
@@ -37,7 +37,6 @@ class MarketArrays(NamedTuple):
     split_ratio: FloatArray
     delisted_start: IntArray
     delisted: IntArray
-    acts: BoolArray
 
 
 class ActionArrays(NamedTuple):
@@ -109,7 +108,6 @@ class BookArrays(NamedTuple):
     peak: IntArray
     flat_from: IntArray
     number: IntArray
-    phase: IntArray
     failed: IntArray
     shares: IntArray
     cost: FloatArray
@@ -126,8 +124,6 @@ class BookArrays(NamedTuple):
     entitled_amount: IntArray
     entitled_row: IntArray
     entitled_count: IntArray
-    owed: IntArray
-    next_payment: IntArray
     order_column: IntArray
     order_buys: BoolArray
     order_requested: IntArray
@@ -203,7 +199,6 @@ def opening_book(capital_micros: int, symbols: int, dividends: int) -> BookArray
         peak=one(capital_micros),
         flat_from=one(-1),
         number=one(0),
-        phase=one(0),
         failed=one(0),
         shares=whole(),
         cost=np.zeros(symbols),
@@ -213,15 +208,13 @@ def opening_book(capital_micros: int, symbols: int, dividends: int) -> BookArray
         stopped=np.zeros(symbols, dtype=np.bool_),
         held=whole(),
         held_count=one(0),
-        fraction=np.zeros(symbols),
+        fraction=np.full(symbols, np.nan),
         fractional=whole(),
         fractional_count=one(0),
         entitled_column=whole(dividends),
         entitled_amount=whole(dividends),
         entitled_row=whole(dividends),
         entitled_count=one(0),
-        owed=one(0),
-        next_payment=one(np.iinfo(np.int64).max),
         order_column=whole(),
         order_buys=np.zeros(symbols, dtype=np.bool_),
         order_requested=whole(),

@@ -4,8 +4,8 @@ Importing this module, or a module full of kernels, neither imports numba nor co
 is compiled for the argument types of its first call and the machine code is cached beside the
 source, so that every later process only loads it.
 
-The cache of a kernel is keyed by the text of **its own file**. A kernel may therefore call only
-kernels defined in the same file; a test holds this rule.
+The machine code of a kernel is thrown away when its own file changes, or the file of any kernel
+that it calls, directly or through others (:meth:`Kernel.sources`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import importlib
 import threading
 from collections.abc import Callable
 from operator import attrgetter
+from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar, cast
 
 Parameters = ParamSpec("Parameters")
@@ -43,8 +44,22 @@ class Kernel(Generic[Parameters, Result]):
                 if self._compiled is None:
                     numba = importlib.import_module("numba")
                     compiler = numba.njit(cache=True, nogil=True, error_model="numpy")
-                    self._compiled = cast("Callable[Parameters, Result]", compiler(self.python))
+                    compiled = compiler(self.python)
+                    _keep_while_unchanged(compiled, self.sources())
+                    self._compiled = cast("Callable[Parameters, Result]", compiled)
         return self._compiled
+
+    def sources(self) -> frozenset[Path]:
+        """The files of this kernel and of every kernel it calls."""
+        found = {self}
+        waiting = [self.python]
+        while waiting:
+            function = waiting.pop()
+            named = (function.__globals__.get(name) for name in function.__code__.co_names)
+            called = [one for one in named if isinstance(one, Kernel) and one not in found]
+            found.update(called)
+            waiting += [one.python for one in called]
+        return frozenset(Path(one.python.__code__.co_filename) for one in found)
 
     @property
     def _numba_type_(self) -> object:
@@ -54,6 +69,18 @@ class Kernel(Generic[Parameters, Result]):
     def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         """Run the machine code, compiling or loading it first if need be."""
         return self.compiled(*args, **kwargs)
+
+
+def _keep_while_unchanged(compiled: object, sources: frozenset[Path]) -> None:
+    """Let the machine code on disk count only as long as none of ``sources`` changes.
+
+    Numba looks at the time and size of the one file a function stands in; it takes the stamps
+    of several files in the same place.
+    """
+    if len(sources) > 1:
+        stats = [(source, source.stat()) for source in sorted(sources)]
+        stamps = tuple((str(source), stat.st_mtime, stat.st_size) for source, stat in stats)
+        attrgetter("_cache._cache_file")(compiled)._source_stamp = stamps
 
 
 def kernel(function: Callable[Parameters, Result]) -> Kernel[Parameters, Result]:

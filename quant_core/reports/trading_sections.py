@@ -18,13 +18,13 @@ from quant_core.reports.incidents import incident_blocks
 from quant_core.reports.page import FigureSheet, Section, cards, folded, paragraph, table
 from quant_core.reports.words import MISSING, metric_label, metric_text, percent
 from quant_core.trading.history import RunHistory
-from quant_core.trading.orders import OrderRecord, OrderStatus
+from quant_core.trading.orders import OrderRecord, OrderStatus, Reason
 
 MOST_ROWS = 500
 """Rows of a table in the report; the Parquet files hold all."""
 
 SHORT_TABLE = 25
-"""A longer table of positions is folded."""
+"""A longer table of positions or orders is folded."""
 
 COST_METRICS = (
     "total_costs",
@@ -54,13 +54,17 @@ def holdings_section(history: RunHistory, sheet: FigureSheet, say: Say) -> Secti
     worth = history.equity_micros - history.cash_micros - history.receivable_micros
     invested = worth / history.equity_micros
     held = np.bincount(history.positions.row, minlength=len(sessions)).astype(np.float64)
-    exposure = figures.line(say("Invested share of equity"), sessions, invested, figures.BLUE)
+    exposure = [figures.line(say("Invested share of equity"), sessions, invested, figures.BLUE)]
+    if bool((history.positions.shares < 0).any()):
+        gross = gross_exposure(history)
+        name = say("Gross exposure, long plus short")
+        exposure.append(figures.line(name, sessions, gross, figures.AMBER))
     count = figures.line(say("Names held"), sessions, held, figures.GREEN)
     turnover = turnover_by_session(history)
     blocks = [
         '<div class="pair"><div>',
         f"<h3>{say('Exposure')}</h3>",
-        sheet.place(figures.lines_figure([exposure], ".0%")),
+        sheet.place(figures.lines_figure(exposure, ".0%")),
         "</div><div>",
         f"<h3>{say('Names held')}</h3>",
         sheet.place(figures.lines_figure([count], ",d")),
@@ -71,6 +75,14 @@ def holdings_section(history: RunHistory, sheet: FigureSheet, say: Say) -> Secti
         _last_positions(history, say),
     ]
     return Section("holdings", say("Exposure, turnover, holdings"), blocks)
+
+
+def gross_exposure(history: RunHistory) -> FloatArray:
+    """Value of long positions plus that of short ones, over equity, at each close."""
+    held = history.positions
+    values = np.abs(held.shares * held.mark_micros).astype(np.float64)
+    totals = np.bincount(held.row, weights=values, minlength=len(history.sessions))
+    return totals / history.equity_micros
 
 
 def turnover_by_session(history: RunHistory) -> FloatArray:
@@ -86,7 +98,7 @@ def _last_positions(history: RunHistory, say: Say) -> str:
     held = history.positions
     last = np.flatnonzero(held.row == len(history.sessions) - 1)
     value: IntArray = held.shares * held.mark_micros
-    order = last[np.argsort(-value[last], kind="stable")].tolist()
+    order = last[np.argsort(-np.abs(value[last]), kind="stable")].tolist()
     rows = [
         [
             held.symbols[int(held.symbol[i])],
@@ -179,7 +191,10 @@ def orders_section(history: RunHistory, say: Say) -> Section:
     incomplete = [order for order in history.orders if order.reason]
     blocks = [cards(items), f"<h3>{say('Refused, truncated and expired orders')}</h3>"]
     if incomplete:
-        blocks += [_limited(len(incomplete), say), _order_rows(incomplete[-MOST_ROWS:], say)]
+        listed = _limited(len(incomplete), say) + _order_rows(incomplete[-MOST_ROWS:], say)
+        few = len(incomplete) <= SHORT_TABLE
+        name = f"{say('Orders not filled in full')} ({len(incomplete):,})"
+        blocks += [_reason_rows(incomplete, say), listed if few else folded(name, listed)]
     else:
         blocks.append(paragraph(say("None: every order was filled in full.")))
     trades = _limited(len(history.fills), say) + _fill_rows(history, say)
@@ -195,8 +210,22 @@ def _limited(total: int, say: Say) -> str:
     return paragraph(text.format(shown=MOST_ROWS, total=f"{total:,}"), "small")
 
 
+def _reason_rows(orders: Sequence[OrderRecord], say: Say) -> str:
+    """How many orders each reason stopped, and the notional that was not traded for it."""
+    counts = Counter(order.reason for order in orders)
+    missed: Counter[Reason] = Counter()
+    for order in orders:
+        price = order.open_price_micros or order.signal_price_micros
+        missed[order.reason] += (order.requested - order.filled) * price
+    rows = [
+        [say(reason.value), f"{count:,}", format_micros(missed[reason])]
+        for reason, count in counts.most_common()
+    ]
+    return table([say(word) for word in ("Reason", "Orders", "Notional not traded")], rows)
+
+
 def _order_rows(orders: Sequence[OrderRecord], say: Say) -> str:
-    words = ("Date", "Symbol", "Side", "Reason", "Requested", "Filled", "Signal", "Open", "Cash")
+    words = ("Date", "Symbol", "Side", "Reason", "Requested", "Filled", "Signal", "Price", "Cash")
     rows = [
         [
             str(o.session),

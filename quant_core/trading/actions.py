@@ -1,7 +1,8 @@
 """Corporate actions: what a company does to its shares, applied before the open of the ex-date.
 
-Values only; :mod:`quant_core.settlement` applies them to the book. All amounts are per
-share of the position as it stood at the close before the ex-date. Impossible numbers are
+Values only; :mod:`quant_core.settlement` applies them to the book. Of one session a dividend
+is per share held at the close before, and rights are per share held after the session's
+split, so that rights that lapse do not touch what a split gives. Impossible numbers are
 refused where a value is made.
 """
 
@@ -72,9 +73,9 @@ class Rename:
 
 
 Action: TypeAlias = Dividend | Rights | Split | Rename
-"""Within one session they apply in this order: dividends, rights, splits, renames."""
+"""Within one session they apply in this order: dividends, splits, rights, renames."""
 
-_TURN = {Dividend: 0, Rights: 1, Split: 2, Rename: 3}
+_TURN = {Dividend: 0, Split: 1, Rights: 2, Rename: 3}
 
 
 def in_turn(action: Action) -> tuple[int, str]:

@@ -25,6 +25,7 @@ from quant_core.trading_day import Brain
 
 UNIT = 1_000_000
 SAY = str
+NAMES = "0123456789ABCDEF"
 
 
 def settings(top_k: int = 2) -> StrategySettings:
@@ -92,18 +93,18 @@ def brain(strategy: BaseStrategy, **execution) -> Brain:
     return Brain(strategy, replace(rules, **execution), risk)
 
 
-def prices(sessions: int = 60, symbols: int = 8, seed: int = 3, drift=0.0):
+def prices(sessions: int = 60, symbols: int = 8, seed: int = 3, drift=0.0, wobble=0.02):
     """Opens and closes of a random walk with overnight gaps."""
     chance = np.random.default_rng(seed)
-    gaps = np.exp(chance.normal(0, 0.01, (sessions, symbols)))
-    days = np.exp(chance.normal(0, 0.02, (sessions, symbols)) + drift)
+    gaps = np.exp(chance.normal(0, wobble / 2, (sessions, symbols)))
+    days = np.exp(chance.normal(0, wobble, (sessions, symbols)) + drift)
     close = 50 * np.cumprod(gaps * days, axis=0)
     return close / days, close
 
 
 def axes(sessions: int, symbols: int) -> Axes:
     first = np.datetime64("2024-01-01")
-    return Axes(np.arange(first, first + sessions), tuple(f"S{i}" for i in range(symbols)))
+    return Axes(np.arange(first, first + sessions), tuple(f"S{c}" for c in NAMES[:symbols]))
 
 
 def momentum(data: Mapping[str, np.ndarray]) -> np.ndarray:

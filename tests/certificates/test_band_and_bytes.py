@@ -29,11 +29,11 @@ def scaled(factor: float):
 
 class TestBand:
     def test_of_known_results(self):
-        factors = {convention: 1 + i / 100 for i, convention in enumerate(CONVENTIONS, start=-3)}
+        factors = {c.label: 1 + i / 100 for i, c in enumerate(CONVENTIONS, start=-3)}
         told: list[tuple[int, int]] = []
         found = prove_implementation_band(
             QUOTED,
-            lambda convention: scaled(factors[convention]),
+            lambda convention: scaled(factors[convention.label]),
             0.0,
             SAY,
             lambda done, total: told.append((done, total)),
@@ -62,7 +62,7 @@ class TestBand:
         """With no buffer the last buy of a session finds too little cash."""
 
         def truncated(strategy) -> set[str]:
-            subject = World().subject(strategy, top_k=8, every=100, cash_buffer=0.0)
+            subject = World().subject(strategy, top_k=8, every=100, cash_buffer=0.0, slippage=0.02)
             return {o.symbol for o in subject.trade().orders if o.reason is Reason.TRUNCATED_CASH}
 
         assert truncated(HighestFactor) == {"S7"}

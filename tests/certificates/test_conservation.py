@@ -84,7 +84,7 @@ class TestPlantedErrors:
         assert self.identity(replace(EVENTFUL, fills=EVENTFUL.fills[:-1])) == {
             "cash",
             "orders",
-            "positions",
+            "share count",
         }
         found = breaches(replace(EVENTFUL, fills=EVENTFUL.fills[:-1]))
         assert {breach.symbol for breach in found if breach.symbol} == {last.symbol}
@@ -97,7 +97,7 @@ class TestPlantedErrors:
     def test_a_share_too_many(self):
         held = EVENTFUL.positions
         more = replace(held, shares=changed(held.shares, 20, 1))
-        assert self.identity(replace(EVENTFUL, positions=more)) == {"equity", "positions"}
+        assert self.identity(replace(EVENTFUL, positions=more)) == {"equity", "share count"}
 
     def test_a_wrong_mark(self):
         held = EVENTFUL.positions
@@ -109,8 +109,8 @@ class TestPlantedErrors:
         [
             ("dividend_paid", {"cash", "receivable"}),
             ("dividend", {"receivable"}),
-            ("delisting", {"cash", "positions"}),
-            ("split", {"positions"}),
+            ("delisting", {"cash", "share count"}),
+            ("split", {"share count"}),
         ],
     )
     def test_an_incident_that_is_missing(self, kind: str, identities: set[str]):
@@ -125,7 +125,7 @@ class TestPlantedErrors:
         there = (held.row == row - 1) & (held.symbol == held.symbols.index(gone.symbol))
         again = replace(held, row=np.where(there, row, held.row))
         found = breaches(replace(EVENTFUL, positions=again))
-        assert ("positions", gone.symbol) in {(b.identity, b.symbol) for b in found}
+        assert ("share count", gone.symbol) in {(b.identity, b.symbol) for b in found}
 
     def test_cash_below_zero(self):
         short = EVENTFUL.cash_micros - 10**13

@@ -18,8 +18,8 @@ class TestWording:
         folder = settings_folder(tmp_path, backtest=text)
         assert str(the_problem(directory=folder)) == (
             "unknown key 'slipage'\n"
-            "  expected: one of: cash_buffer, slippage, lot, participation_cap, "
-            "delisting_return, commission\n"
+            "  expected: one of: cash_buffer, slippage, price, lot, participation_cap, "
+            "delisting_return, market_rules, impact, commission\n"
             "  found:    slipage\n"
             f"  where:    {folder.as_posix()}/backtest.yaml:4, key execution.slipage\n"
             "  fix:      did you mean execution.slippage?"

@@ -73,8 +73,8 @@ class TestExamples:
         """10 - 0.5 cash, 1 for 10 at 5, 5 shares given for 10: (9.5 + 0.5) / 1.6 = 6.25."""
         events = (
             Event(1, 0, "dividend", 0.5),
-            Event(1, 0, "rights", 0.1, 5.0),
-            Event(1, 0, "split", 1.6 / 1.1),
+            Event(1, 0, "split", 1.5),
+            Event(1, 0, "rights", 0.1 / 1.5, 5.0),
         )
         assert factors(column(10, 6.25), *events) == [1, 1.6]
 
@@ -197,7 +197,7 @@ def random_events(chance: np.random.Generator, rows: int, columns: int) -> list[
     """Some actions in the order in which they apply."""
     made: list[Event] = []
     for row in range(1, rows):
-        for kind in ("dividend", "rights", "split"):
+        for kind in ("dividend", "split", "rights"):
             for symbol in range(columns):
                 if chance.random() < 0.1:
                     value = {"dividend": 0.2, "rights": 0.3, "split": 2.0}[kind]

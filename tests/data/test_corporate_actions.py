@@ -118,8 +118,8 @@ class TestExamples:
         )
         assert rows.rows() == [
             ("000001.SZ", "dividend", None, 0.5, None),
-            ("000001.SZ", "rights", 0.1, None, 5.0),
-            ("000001.SZ", "split", round(1.6 / 1.1, 9), None, None),
+            ("000001.SZ", "rights", round(0.1 / 1.5, 9), None, 5.0),
+            ("000001.SZ", "split", 1.5, None, None),
             ("600000.SH", "dividend", None, 0.2, None),
             ("600000.SH", "split", 1.5, None, None),
         ]
@@ -164,12 +164,13 @@ class TestExamples:
 
     def test_rows_of_the_ledger(self):
         sessions = np.array([day(n) for n in (0, 1, 2, 4)], dtype="datetime64[D]")
-        axes = Axes(sessions, ("A", "B", "C"))
+        axes = Axes(sessions, ("A", "B", "C", "D"))
         rows = action_rows(
             table(
                 action("B", 1, "split", ratio=2.0),
                 action("A", 1, "split", ratio=3.0),
                 action("C", 1, "rename", successor="D"),
+                action("B", 2, "rename", successor="Z"),  # not in the dataset: the name ends
                 action("C", 1, "rights", ratio=0.1, price=5.0),
                 action("B", 1, "dividend", amount=0.25, pay_date=day(3)),
                 action("A", 2, "dividend", amount=0.5),
@@ -182,9 +183,9 @@ class TestExamples:
         assert rows == {
             1: (
                 Dividend("B", 250_000, 3),
-                Rights("C", 0.1, 5_000_000),
                 Split("A", 3.0),
                 Split("B", 2.0),
+                Rights("C", 0.1, 5_000_000),
                 Rename("C", "D"),
             ),
             2: (Dividend("A", 500_000, 2),),

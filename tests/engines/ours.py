@@ -10,10 +10,10 @@ from quant_core import __version__
 from quant_core.backtest_engine import RunWindow, run_backtest
 from quant_core.foundation.money import micros
 from quant_core.foundation.panel import Axes, MarketPanel
+from quant_core.market import Market
 from quant_core.trading.history import RunHistory
 from quant_core.trading.orders import OrderStatus, Side
 from quant_core.trading.target import Weights
-from quant_core.trading_day import Market
 from tests.engine.market_strategies import ScriptedStrategy, brain_of
 from tests.engine.reference import Rules
 from tests.engines.exchange import Case, Outcome, fills_of

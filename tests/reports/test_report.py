@@ -165,7 +165,9 @@ class TestSections:
     def test_a_long_list_of_orders_is_cut_and_says_so(self):
         text = render_report(given(busy_run(900)))
         assert "The last 500 of 899 rows; the Parquet files hold all." in text
-        assert text.count("<td>refused_no_price</td>") == 500
+        # And once more, where the reasons are counted.
+        assert text.count("<td>refused_no_price</td>") == 500 + 1
+        assert '<td>refused_no_price</td><td class="number">899</td>' in text
 
     def test_facts_assumptions_and_biases(self):
         text = render_report(given(idle_run()))
@@ -313,6 +315,23 @@ class TestIncidents:
 
     def test_none(self):
         assert incident_blocks((), lambda english: english) == []
+
+
+def test_a_short_book_shows_both_sides():
+    history = busy_run(3)
+    positions = replace(
+        history.positions,
+        symbols=("ABC", "XYZ"),
+        symbol=np.array([0, 1, 0]),
+        row=np.array([0, 0, 1]),
+        shares=np.array([2, -3, 2]),
+    )
+    page = Page(render_report(given(replace(history, positions=positions))))
+    lines = {trace.get("name"): trace.get("y") for f in drawn(page) for trace in f["data"]}
+    held = [2 * 100 + 3 * 101, 2 * 102, 0]
+    equity = (history.equity_micros / UNIT).tolist()
+    expected = [value / total for value, total in zip(held, equity, strict=True)]
+    assert lines["Gross exposure, long plus short"] == pytest.approx(expected)
 
 
 def test_a_receivable_is_not_invested():

@@ -282,7 +282,7 @@ def _factors(cells: pl.DataFrame) -> RawActions:
 def _share_weights(cells: pl.DataFrame) -> RawActions:
     """Gift and transfer are a split, cash a dividend, rights rights; all per share held before.
 
-    Where rights and a split meet, the split follows the rights and is stated for the shares
+    Where rights and a split meet, the rights follow the split and are stated for the shares
     that are held then, so that both together give the theoretical ex-price
     ``(close - cash + rights * rights_price) / (1 + gift + transfer + rights)``.
     """
@@ -295,13 +295,15 @@ def _share_weights(cells: pl.DataFrame) -> RawActions:
     )
     split = table.filter(pl.col("given") != 0.0).with_columns(
         kind=pl.lit("split"),
-        ratio=(1.0 + pl.col("given") + pl.col("offered")) / (1.0 + pl.col("offered")),
+        ratio=1.0 + pl.col("given"),
     )
     dividend = table.filter(pl.col("cash") != 0.0).with_columns(
         kind=pl.lit("dividend"), amount=pl.col("cash") / PER_TEN_CASH
     )
     rights = table.filter(pl.col("offered") != 0.0).with_columns(
-        kind=pl.lit("rights"), ratio=pl.col("offered"), price=pl.col("rights_price") / PRICE_SCALE
+        kind=pl.lit("rights"),
+        ratio=pl.col("offered") / (1.0 + pl.col("given")),
+        price=pl.col("rights_price") / PRICE_SCALE,
     )
     silent = (pl.col("given") == 0.0) & (pl.col("cash") == 0.0) & (pl.col("offered") == 0.0)
     parts = [_filled(part) for part in (split, dividend, rights)]
