@@ -1,8 +1,9 @@
 """The backtest: drives the steps of :mod:`quant_core.trading_day` over history.
 
 1. :func:`find_window` - the sessions of the run; the first decision needs an earlier one.
-2. :func:`run_backtest` - for each session: adjust, execute, settle, mark, guard, decide.
-3. The result is a :class:`~quant_core.trading.history.RunHistory`, nothing is written.
+2. :func:`run_readable` - for each session: adjust, execute, settle, mark, guard, decide.
+3. :func:`run_backtest` - the same, compiled where :mod:`quant_core.compiled_backtest` may.
+4. The result is a :class:`~quant_core.trading.history.RunHistory`, nothing is written.
 
 Signal price is the close of T-1, execution price the open of T. The market view a
 strategy gets at T-1 ends with T-1.
@@ -16,7 +17,9 @@ from datetime import date
 
 import numpy as np
 
-from quant_core.foundation.errors import UsageError
+from quant_core.compiled_backtest import accepts, known_answers, trade_compiled
+from quant_core.compiled_history import history_of
+from quant_core.foundation.errors import QuantError, UsageError
 from quant_core.foundation.types import BoolArray, FloatArray, SessionArray
 from quant_core.market import Market
 from quant_core.portfolio import Portfolio
@@ -108,7 +111,46 @@ def run_backtest(
     capital_micros: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> RunHistory:
-    """Trade the window and return the full record.
+    """Trade the window and return the full record, in the quickest way there is.
+
+    The parameters are those of :func:`run_readable`, and so is every value of the result.
+    """
+    compiled = run_compiled(brain, market, window, scheduled, capital_micros, progress)
+    if compiled is not None:
+        return compiled
+    return run_readable(brain, market, window, scheduled, capital_micros, progress)
+
+
+def run_compiled(
+    brain: Brain,
+    market: Market,
+    window: RunWindow,
+    scheduled: BoolArray,
+    capital_micros: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> RunHistory | None:
+    """Trade the window with the compiled loop; None where only the readable one can."""
+    if not accepts(brain, market):
+        return None
+    rows = range(window.first, window.last + 1)
+    try:
+        answers = known_answers(brain.strategy, market, rows, scheduled, progress)
+    except QuantError:
+        # Whether this decision would have been asked for, only the readable loop knows.
+        return None
+    run = trade_compiled(brain, market, rows, answers, capital_micros)
+    return None if run is None else history_of(run, brain, market, rows, capital_micros)
+
+
+def run_readable(
+    brain: Brain,
+    market: Market,
+    window: RunWindow,
+    scheduled: BoolArray,
+    capital_micros: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> RunHistory:
+    """Trade the window session by session and return the full record.
 
     Parameters
     ----------

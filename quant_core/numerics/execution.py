@@ -11,6 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from quant_core.numerics.execution_arrays import (
+    ActionArrays,
+    BookArrays,
+    LogArrays,
+    MarketArrays,
+    TargetArrays,
+    Terms,
+)
 from quant_core.numerics.execution_book import (
     DEFICIT,
     DELISTED,
@@ -46,7 +54,14 @@ NOWHERE = 1 << 62
 
 
 @kernel
-def trade(terms, market, actions, targets, book, log):
+def trade(
+    terms: Terms,
+    market: MarketArrays,
+    actions: ActionArrays,
+    targets: TargetArrays,
+    book: BookArrays,
+    log: LogArrays,
+) -> int:
     """Trade the sessions from ``book.number`` on; says why it stopped."""
     while book.number[0] < terms.total:
         if terms.record and not _has_room(terms, market, actions, targets, book, log):
@@ -69,12 +84,19 @@ def trade(terms, market, actions, targets, book, log):
 
 
 @kernel
-def _is_owed(book):
+def _is_owed(book: BookArrays) -> bool:
     return book.entitled_count[0] > 0 or book.fractional_count[0] > 0
 
 
 @kernel
-def _has_room(terms, market, actions, targets, book, log):
+def _has_room(
+    terms: Terms,
+    market: MarketArrays,
+    actions: ActionArrays,
+    targets: TargetArrays,
+    book: BookArrays,
+    log: LogArrays,
+) -> bool:
     """Whether the log takes whatever the next session can bring."""
     number = book.number[0]
     row, held = terms.first + number, book.held_count[0]
@@ -93,14 +115,14 @@ def _has_room(terms, market, actions, targets, book, log):
 
 
 @kernel
-def _close(market, row, column):
+def _close(market: MarketArrays, row: int, column: int) -> int:
     """Close in micros, 0 when there is no valid one."""
     close = market.close[row, column]
     return int(np.rint(close * 1e6)) if 0.0 < close < np.inf else 0
 
 
 @kernel
-def _last_close(market, row, column):
+def _last_close(market: MarketArrays, row: int, column: int) -> int:
     """The last valid close up to ``row`` in shares of that row, 0 when there was none."""
     known = row
     while known > 0 and _close(market, known, column) == 0:
@@ -113,7 +135,9 @@ def _last_close(market, row, column):
 
 
 @kernel
-def _decide(terms, market, targets, book, log):
+def _decide(
+    terms: Terms, market: MarketArrays, targets: TargetArrays, book: BookArrays, log: LogArrays
+) -> None:
     """Orders for the open of the session: breaker, stops, then the target if one is due."""
     number = book.number[0]
     row, decision = terms.first + number - 1, targets.decision[number]
@@ -139,12 +163,12 @@ def _decide(terms, market, targets, book, log):
 
 
 @kernel
-def _may_re_enter(terms, book, number):
+def _may_re_enter(terms: Terms, book: BookArrays, number: int) -> bool:
     return terms.cooldown >= 0 and number >= book.flat_from[0] + max(terms.cooldown, 1)
 
 
 @kernel
-def _stop(terms, book, log, row):
+def _stop(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
     """Mark the positions whose close is below their stop."""
     for place in range(book.held_count[0]):
         column = book.held[place]
@@ -159,7 +183,7 @@ def _stop(terms, book, log, row):
 
 
 @kernel
-def _exit(market, book, row, only_stopped):
+def _exit(market: MarketArrays, book: BookArrays, row: int, only_stopped: bool) -> None:
     """Sell what is held, or what is stopped."""
     for place in range(book.held_count[0]):
         column = book.held[place]
@@ -168,7 +192,7 @@ def _exit(market, book, row, only_stopped):
 
 
 @kernel
-def _order(book, column, buys, requested, signal):
+def _order(book: BookArrays, column: int, buys: bool, requested: int, signal: int) -> int:
     """Add a waiting order; returns its index."""
     index = book.order_count[0]
     book.order_column[index], book.order_buys[index] = column, buys
@@ -179,7 +203,14 @@ def _order(book, column, buys, requested, signal):
 
 
 @kernel
-def _rebalance(terms, market, targets, book, row, decision):
+def _rebalance(
+    terms: Terms,
+    market: MarketArrays,
+    targets: TargetArrays,
+    book: BookArrays,
+    row: int,
+    decision: int,
+) -> None:
     """Orders for every name that is held or named, by ascending column."""
     at, end = targets.start[decision], targets.start[decision + 1]
     place, count = 0, book.held_count[0]
@@ -198,7 +229,9 @@ def _rebalance(terms, market, targets, book, row, decision):
 
 
 @kernel
-def _move(terms, market, book, row, column, weight):
+def _move(
+    terms: Terms, market: MarketArrays, book: BookArrays, row: int, column: int, weight: float
+) -> None:
     """The order that moves one name to its weight, if any."""
     held, last = book.shares[column], 0
     if weight != 0.0 or held != 0:
@@ -218,7 +251,7 @@ def _move(terms, market, book, row, column, weight):
 
 
 @kernel
-def _wanted(terms, book, weight, close):
+def _wanted(terms: Terms, book: BookArrays, weight: float, close: int) -> int:
     """Whole lots that the weight buys at the close, after the buffer."""
     investable = book.equity[0] - book.receivable[0]
     budget = weight * (1.0 - terms.cash_buffer) * investable
@@ -229,7 +262,7 @@ def _wanted(terms, book, weight, close):
 
 
 @kernel
-def _settle(terms, market, book, log, row):
+def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays, row: int) -> None:
     """Close the positions in names whose last session this is."""
     for place in range(market.delisted_start[row], market.delisted_start[row + 1]):
         column = market.delisted[place]
@@ -248,7 +281,7 @@ def _settle(terms, market, book, log, row):
 
 
 @kernel
-def _mark(terms, market, book, log):
+def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) -> None:
     """Value the book at the close and check the identity of its cash."""
     number, value = book.number[0], 0
     for place in range(book.held_count[0]):
@@ -275,7 +308,7 @@ def _mark(terms, market, book, log):
 
 
 @kernel
-def _added(book, column, value):
+def _added(book: BookArrays, column: int, value: int) -> int:
     """``value`` with a position added; a failure where the sum is too wide."""
     shares, mark = book.shares[column], book.mark[column]
     if float(shares) * float(mark) + value > LARGEST:
@@ -285,7 +318,7 @@ def _added(book, column, value):
 
 
 @kernel
-def _receivable(book):
+def _receivable(book: BookArrays) -> int:
     """Dividends not yet paid, and fractions of shares at the mark of their name."""
     waiting = 0
     for place in range(book.entitled_count[0]):
@@ -300,7 +333,7 @@ def _receivable(book):
 
 
 @kernel
-def _guard(terms, book, log, row):
+def _guard(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
     """The drawdown breaker looks at the equity."""
     equity = book.equity[0]
     if not np.isnan(terms.max_drawdown) and book.flat_from[0] < 0:

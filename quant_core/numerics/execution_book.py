@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from quant_core.foundation.types import IntArray
+from quant_core.numerics.execution_arrays import ActionArrays, BookArrays, LogArrays, MarketArrays
 from quant_core.numerics.jit import kernel
 
 HELD, FLATTENED, STOPPED, TRIPPED = 0, 1, 2, 3
@@ -22,7 +24,7 @@ LARGEST = 999_999_999_999_999_999
 
 
 @kernel
-def close_position(book, column):
+def close_position(book: BookArrays, column: int) -> None:
     book.shares[column], book.cost[column] = 0, 0.0
     leave(book.held, book.held_count, column)
     if np.isnan(book.fraction[column]):
@@ -30,7 +32,7 @@ def close_position(book, column):
 
 
 @kernel
-def enter(columns, count, column):
+def enter(columns: IntArray, count: IntArray, column: int) -> None:
     """Put a column into an ascending list."""
     at = count[0]
     while at > 0 and columns[at - 1] > column:
@@ -41,7 +43,7 @@ def enter(columns, count, column):
 
 
 @kernel
-def leave(columns, count, column):
+def leave(columns: IntArray, count: IntArray, column: int) -> None:
     """Take a column out of an ascending list."""
     at = np.searchsorted(columns[: count[0]], column)
     for place in range(at, count[0] - 1):
@@ -50,7 +52,7 @@ def leave(columns, count, column):
 
 
 @kernel
-def pay(book, flow):
+def pay(book: BookArrays, flow: int) -> None:
     cash = book.cash[0] + flow
     if not 0 <= cash <= LARGEST:
         book.failed[0] = 1
@@ -59,7 +61,7 @@ def pay(book, flow):
 
 
 @kernel
-def increase(book, column, shares, cost, price):
+def increase(book: BookArrays, column: int, shares: int, cost: int, price: int) -> None:
     """Add to a position at a total cost; a new one is marked at ``price``."""
     held = book.shares[column]
     if held == 0:
@@ -71,7 +73,9 @@ def increase(book, column, shares, cost, price):
 
 
 @kernel
-def tell(log, kind, row, column, numbers):
+def tell(
+    log: LogArrays, kind: int, row: int, column: int, numbers: tuple[int, int, int, int]
+) -> None:
     """Log an event: two numbers, the cash it moved, the index of the corporate action."""
     if len(log.events) == 0:
         return
@@ -82,7 +86,7 @@ def tell(log, kind, row, column, numbers):
 
 
 @kernel
-def pay_fraction(book, log, row, column, price):
+def pay_fraction(book: BookArrays, log: LogArrays, row: int, column: int, price: float) -> None:
     """Pay the waiting fraction of a share at ``price``."""
     scaled = book.fraction[column] * price * 1e6
     if not abs(scaled) < 1e18:
@@ -98,7 +102,9 @@ def pay_fraction(book, log, row, column, price):
 
 
 @kernel
-def morning(market, actions, book, log, row):
+def morning(
+    market: MarketArrays, actions: ActionArrays, book: BookArrays, log: LogArrays, row: int
+) -> None:
     """Actions of the ex-date, dividends due, fractions of shares: before the open of ``row``."""
     for action in range(actions.start[row], actions.start[row + 1]):
         kind = actions.kind[action]
@@ -123,7 +129,7 @@ def morning(market, actions, book, log, row):
 
 
 @kernel
-def _owe(actions, book, log, row, action):
+def _owe(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
     """A dividend on its ex-date."""
     column, amount = actions.column[action], actions.amount[action]
     held = book.shares[column]
@@ -141,7 +147,9 @@ def _owe(actions, book, log, row, action):
 
 
 @kernel
-def _exercise(actions, book, log, row, action):
+def _exercise(
+    actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int
+) -> None:
     """Subscribe as far as the cash goes."""
     column, price = actions.column[action], actions.amount[action]
     held = book.shares[column]
@@ -163,7 +171,7 @@ def _exercise(actions, book, log, row, action):
 
 
 @kernel
-def _split(actions, book, log, row, action):
+def _split(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
     """Whole shares; the fraction waits for the first price. Waiting orders follow."""
     column, ratio = actions.column[action], actions.ratio[action]
     held = book.shares[column]
@@ -194,7 +202,7 @@ def _split(actions, book, log, row, action):
 
 
 @kernel
-def _owe_fraction(book, column, fraction):
+def _owe_fraction(book: BookArrays, column: int, fraction: float) -> None:
     if np.isnan(book.fraction[column]):
         book.fraction[column] = 0.0
         enter(book.fractional, book.fractional_count, column)
@@ -202,7 +210,7 @@ def _owe_fraction(book, column, fraction):
 
 
 @kernel
-def _rename(actions, book, log, row, action):
+def _rename(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
     """Move everything that stands under the old name to its successor."""
     old, new = actions.column[action], actions.other[action]
     moved, cost, mark = book.shares[old], book.cost[old], book.mark[old]
@@ -228,7 +236,7 @@ def _rename(actions, book, log, row, action):
 
 
 @kernel
-def _pay_due(book, log, row):
+def _pay_due(book: BookArrays, log: LogArrays, row: int) -> None:
     """Turn the dividends due into cash, in the order of their ex-dates."""
     kept = 0
     for place in range(book.entitled_count[0]):

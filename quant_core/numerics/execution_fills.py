@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quant_core.numerics.execution_arrays import Quoted
+from quant_core.foundation.types import FloatArray
+from quant_core.numerics.execution_arrays import BookArrays, LogArrays, MarketArrays, Quoted, Terms
 from quant_core.numerics.execution_book import close_position, increase, pay
 from quant_core.numerics.jit import kernel
 
@@ -22,7 +23,7 @@ WIDEST = 4e18
 
 
 @kernel
-def _charge(fees, buys, shares, price):
+def _charge(fees: FloatArray, buys: bool, shares: int, price: int) -> int:
     """Fees of one order; -1 when they are too wide."""
     if shares == 0:
         return 0
@@ -45,12 +46,12 @@ def _charge(fees, buys, shares, price):
 
 
 @kernel
-def _at_most(charged, limit):
+def _at_most(charged: int, limit: float) -> int:
     return min(charged, int(limit)) if limit < WIDEST else charged
 
 
 @kernel
-def _impact(impact, shares, quote):
+def _impact(impact: FloatArray, shares: int, quote: Quoted) -> float:
     """Fraction of the price, NaN = unknown."""
     half_spread = 0.5 * impact[0]
     if impact[1] == 0.0 and impact[4] == 0.0:
@@ -66,7 +67,7 @@ def _impact(impact, shares, quote):
 
 
 @kernel
-def _fill_price(terms, book, quote, buys, shares):
+def _fill_price(terms: Terms, book: BookArrays, quote: Quoted, buys: bool, shares: int) -> int:
     """Price with slippage and impact, in micros."""
     against = terms.slippage
     if terms.has_impact:
@@ -79,7 +80,9 @@ def _fill_price(terms, book, quote, buys, shares):
 
 
 @kernel
-def _allows(terms, book, quote, buys, shares, fees):
+def _allows(
+    terms: Terms, book: BookArrays, quote: Quoted, buys: bool, shares: int, fees: FloatArray
+) -> bool:
     """Whether the cash pays for ``shares`` and their fees."""
     price = _fill_price(terms, book, quote, buys, shares)
     wide = float(shares) * float(price) > WIDEST
@@ -93,7 +96,9 @@ def _allows(terms, book, quote, buys, shares, fees):
 
 
 @kernel
-def _paid_for(terms, book, quote, buys, shares, fees):
+def _paid_for(
+    terms: Terms, book: BookArrays, quote: Quoted, buys: bool, shares: int, fees: FloatArray
+) -> int:
     """Shares that the cash allows: found by halving, as the twin finds them."""
     if not buys:
         return shares if _allows(terms, book, quote, buys, shares, fees) else 0
@@ -110,7 +115,7 @@ def _paid_for(terms, book, quote, buys, shares, fees):
 
 
 @kernel
-def _by_volume(terms, book, requested, volume):
+def _by_volume(terms: Terms, book: BookArrays, requested: int, volume: float) -> int:
     """Shares that the participation cap allows."""
     if np.isnan(terms.participation_cap):
         return requested
@@ -124,7 +129,9 @@ def _by_volume(terms, book, requested, volume):
 
 
 @kernel
-def _most(terms, book, quote, index, fees):
+def _most(
+    terms: Terms, book: BookArrays, quote: Quoted, index: int, fees: FloatArray
+) -> tuple[int, int]:
     """What an order that meets a market gets, and why not more."""
     column, buys = book.order_column[index], book.order_buys[index]
     requested = book.order_requested[index]
@@ -142,7 +149,7 @@ def _most(terms, book, quote, index, fees):
 
 
 @kernel
-def _obstacle(terms, book, quote, buys, requested):
+def _obstacle(terms: Terms, book: BookArrays, quote: Quoted, buys: bool, requested: int) -> int:
     """Why a name that trades does not trade for this order."""
     if buys and quote.locked == 1:
         return LIMIT_UP
@@ -154,7 +161,7 @@ def _obstacle(terms, book, quote, buys, requested):
 
 
 @kernel
-def _quote(market, row, column):
+def _quote(market: MarketArrays, row: int, column: int) -> Quoted:
     locked, volatility, average_volume = 0, np.nan, np.nan
     if len(market.locked) > 0:
         locked = int(market.locked[row, column])
@@ -167,7 +174,7 @@ def _quote(market, row, column):
 
 
 @kernel
-def _raw_micros(book, quote):
+def _raw_micros(book: BookArrays, quote: Quoted) -> int:
     """The raw price, 0 when the name does not trade."""
     if not 0.0 < quote.price < np.inf or quote.volume == 0.0:
         return 0
@@ -178,7 +185,7 @@ def _raw_micros(book, quote):
 
 
 @kernel
-def meet(market, terms, book, log, index):
+def meet(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays, index: int) -> None:
     """Let one waiting order meet the session."""
     number, column = book.number[0], book.order_column[index]
     buys, requested = book.order_buys[index], book.order_requested[index]
@@ -206,7 +213,7 @@ def meet(market, terms, book, log, index):
 
 
 @kernel
-def _trade(book, column, shares, amounts):
+def _trade(book: BookArrays, column: int, shares: int, amounts: tuple[int, int, int]) -> None:
     """Change the book by a fill; negative shares are sold."""
     price, raw, charged = amounts
     pay(book, -(shares * price) - charged)
@@ -222,7 +229,7 @@ def _trade(book, column, shares, amounts):
 
 
 @kernel
-def _first(book, a, b):
+def _first(book: BookArrays, a: int, b: int) -> bool:
     """Whether waiting order ``a`` executes before ``b``."""
     if book.order_buys[a] != book.order_buys[b]:
         return not book.order_buys[a]
@@ -234,7 +241,7 @@ def _first(book, a, b):
 
 
 @kernel
-def execution_order(book):
+def execution_order(book: BookArrays) -> None:
     """Sells ascending by column, then buys by descending weight: merged from runs of two, four."""
     count, width = book.order_count[0], 1
     for index in range(count):

@@ -102,10 +102,13 @@ class BaseStrategy(ABC):
     """Base of every strategy.
 
     A subclass names its own settings in ``Settings``; they stand in the YAML under
-    ``strategy.<registered name>``.
+    ``strategy.<registered name>``. One that decides from the view alone says so with
+    ``reads_book = False``: its targets are then known before anything is traded, and a
+    backtest of it is compiled. It is given a book that refuses to be read.
     """
 
     Settings: ClassVar[type[Section]] = Section
+    reads_book: ClassVar[bool] = True
 
     def __init__(self, settings: StrategySettings) -> None:
         self.settings = settings

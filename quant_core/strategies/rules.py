@@ -51,6 +51,7 @@ class LinearStrategy(BaseStrategy):
     """
 
     Settings: ClassVar[type[Section]] = LinearSettings
+    reads_book: ClassVar[bool] = False
 
     def __init__(self, settings: StrategySettings) -> None:
         super().__init__(settings)
@@ -116,6 +117,8 @@ class LinearStrategy(BaseStrategy):
 @register_strategy("equal_weight")
 class EqualWeightStrategy(BaseStrategy):
     """Hold every eligible name with the same weight; ``top_k`` plays no part."""
+
+    reads_book: ClassVar[bool] = False
 
     def decide(self, view: MarketView, book: Book) -> Target:
         """The same weight for each name in the universe with a valid close."""

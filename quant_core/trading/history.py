@@ -9,16 +9,21 @@ from quant_core.trading.events import Fill
 from quant_core.trading.orders import OrderRecord
 
 
+INCIDENT_KINDS = (
+    *("stop_loss", "drawdown_breaker", "re_entry", "hold", "flat"),
+    *("margin_call", "deficit", "buy_in"),
+    *("split", "dividend", "dividend_paid", "cash_in_lieu", "rights", "rename", "delisting"),
+    *("borrow_fee", "debit_interest"),
+)
+"""What may happen: decisions, margin, corporate actions (``dividend`` is the ex-date), costs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """Something a reader of the run must know, or cash that moved without a trade.
 
-    ``kind`` is one of ``stop_loss``, ``drawdown_breaker``, ``re_entry``, ``hold``,
-    ``flat``, ``margin_call``, ``deficit``, ``buy_in``; of corporate actions: ``split``,
-    ``dividend`` (its ex-date), ``dividend_paid``, ``cash_in_lieu``, ``rights``,
-    ``rename``, ``delisting``; of costs: ``borrow_fee``, ``debit_interest``. ``symbol`` is
-    empty where the whole book is meant; ``cash_flow_micros`` is the cash the incident
-    itself moved.
+    ``kind`` is one of :data:`INCIDENT_KINDS`; ``symbol`` is empty where the whole book is
+    meant; ``cash_flow_micros`` is the cash the incident itself moved.
     """
 
     session: Session

@@ -20,6 +20,7 @@ from quant_core.factors.parser import parse
 from quant_core.jobs import backtest_command, sync_command
 from quant_core.jobs.command_line import EXIT_CODES, run_command
 from quant_core.strategies import strategy_sections
+from quant_core.trading.history import INCIDENT_KINDS
 from tests.house.settings_page import PAGE, render
 from tests.house.source_tree import ROOT
 from tests.house.test_documents import Block, blocks, blocks_of, documents
@@ -172,10 +173,13 @@ class TestResults:
         assert listed == [(name, TYPES[kind]) for name, kind in schema.items()]
 
     def test_every_kind_of_incident_is_listed(self):
-        source = (ROOT / "quant_core" / "trading_day.py").read_text("utf-8")
-        made = set(re.findall(r'Incident\(\s*[\w.]+,\s*"(\w+)"', source))
         listed = {name for name in names(section(self.PAGE, "incidents.parquet"))}
-        assert made == listed - {"date", "kind", "symbol", "detail", "cash_flow"}
+        assert set(INCIDENT_KINDS) == listed - {"date", "kind", "symbol", "detail", "cash_flow"}
+        modules = ("trading_day.py", "settlement.py")
+        source = "".join((ROOT / "quant_core" / name).read_text("utf-8") for name in modules)
+        assert all(f'"{kind}"' in source for kind in INCIDENT_KINDS)
+        made = set(re.findall(r'(?:Incident\(|_tell\(done,)\s*[\w.]+,\s*"(\w+)"', source))
+        assert made <= set(INCIDENT_KINDS)
 
     def test_every_key_of_the_manifest_is_listed(self, run_folder: Path):
         manifest = json.loads((run_folder / "manifest.json").read_text("utf-8"))

@@ -12,10 +12,16 @@ import pytest
 
 from quant_core.foundation.chinese import CHINESE
 from quant_core.foundation.language import translator
-from quant_core.jobs.assumptions import PRICE_BASIS_NOTES
+from quant_core.jobs.assumptions import (
+    COMMISSION_NOTES,
+    EXECUTION_NOTES,
+    PRICE_BASIS_NOTES,
+    RAW_WITH_ACTIONS,
+)
 from quant_core.jobs.command_line import EXIT_CODES
 from quant_core.performance.metric import Metric
 from quant_core.reports.words import LABELS, metric_label
+from quant_core.trading.history import INCIDENT_KINDS
 from quant_core.trading.orders import OrderStatus, Reason, Side
 from tests.jobs.console import COMMANDS, PROJECT, SYNC, Console
 from tests.jobs.market import rows, write_csv
@@ -113,13 +119,12 @@ def f(say, request):
 
     def test_assumptions(self):
         assert missing([*PRICE_BASIS_NOTES, *PRICE_BASIS_NOTES.values()]) == []
-        assert missing(["none", "ibkr_fixed", "ibkr_tiered"]) == []
+        assert missing([RAW_WITH_ACTIONS, *EXECUTION_NOTES.values()]) == []
+        assert missing(COMMISSION_NOTES.values()) == []
+        assert missing([*Reason, *Side]) == []
 
     def test_incidents(self):
-        source = (PROJECT / "quant_core" / "trading_day.py").read_text("utf-8")
-        kinds = set(re.findall(r'Incident\(\s*[\w.]+,\s*"(\w+)"', source))
-        assert len(kinds) >= 6
-        assert missing(kinds) == []
+        assert missing(INCIDENT_KINDS) == []
 
     def test_metrics(self):
         names = metric_names() | set(LABELS)

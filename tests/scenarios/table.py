@@ -6,18 +6,25 @@ the scenario itself. Money is in dollars, compared exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import numpy as np
 
 from quant_core.backtest_engine import RunWindow, run_backtest
+from quant_core.market import Market, MarketFacts
+from quant_core.risk.margin import LONG_ONLY, MarginRules
+from quant_core.trading.actions import Action
 from quant_core.trading.history import RunHistory
-from quant_core.trading_day import Market
-from tests.engine.market_strategies import ScriptedStrategy, answer_from, brain_of, small_panel
+from quant_core.trading.impact import ImpactModel
+from quant_core.trading.target import Hold, Target, Weights
+from tests.engine.market_strategies import ScriptedStrategy, brain_of, small_panel
 from tests.engine.reference import Rules, m
 
 NAN = float("nan")
+FREE, NO_BUYS, NO_SELLS = 0, 1, 2
+MARGIN = MarginRules(allowed=True)
+"""Short selling with 50 % initial and 30 % maintenance margin."""
 
 
 @dataclass
@@ -26,6 +33,8 @@ class Scenario:
 
     ``rows[t][s]`` is (open, close, volume) of symbol s on day t; day 0 is before the run.
     ``weights[t]`` is what the strategy wants at the close of day t (default: hold).
+    ``actions[t]`` go ex before the open of day t; ``delisted[s]`` is the last day of s.
+    ``locked``, ``borrow``, ``volatility`` and ``average_volume`` are rows like ``rows``.
     """
 
     rows: list[list[tuple[float, float, float]]]
@@ -33,16 +42,50 @@ class Scenario:
     capital: float = 10_000.0
     scheduled: list[bool] = field(default_factory=list)
     rules: Rules = field(default_factory=lambda: Rules(cash_buffer=0.0, slippage=0.0, rate=0.0))
+    actions: dict[int, tuple[Action, ...]] = field(default_factory=dict)
+    delisted: dict[int, int] = field(default_factory=dict)
+    delisting_return: float = 0.0
+    locked: list[list[int]] | None = None
+    margin: MarginRules = LONG_ONLY
+    borrow: list[list[float]] | None = None
+    borrow_rate: float = 0.0
+    impact: ImpactModel | None = None
+    volatility: list[list[float]] | None = None
+    average_volume: list[list[float]] | None = None
 
     def run(self) -> RunHistory:
         opens, close, volume = ([[cell[i] for cell in row] for row in self.rows] for i in range(3))
         panel = small_panel(opens, close, volume)
-        table = {t: self.weights.get(t) for t in range(len(self.rows))}
         days = len(self.rows) - 1
         scheduled = self.scheduled or [True] * days
-        brain = brain_of(ScriptedStrategy(answer_from(table), panel), self.rules)
-        window = RunWindow(1, days)
-        return run_backtest(brain, Market(panel, {}), window, np.array(scheduled), m(self.capital))
+        brain = brain_of(ScriptedStrategy(self.answer, panel), self.rules)
+        execution = replace(
+            brain.execution, delisting_return=self.delisting_return, impact=self.impact
+        )
+        brain = replace(brain, execution=execution, margin=self.margin)
+        window, market = RunWindow(1, days), Market(panel, {}, self.facts())
+        return run_backtest(brain, market, window, np.array(scheduled), m(self.capital))
+
+    def answer(self, row: int) -> Target:
+        weights = self.weights.get(row)
+        if weights is None:
+            return Hold("scripted")
+        named = {f"S{s}": w for s, w in weights.items()}
+        return Weights(named, short=any(w < 0 for w in weights.values()))
+
+    def facts(self) -> MarketFacts:
+        def matrix(table: list[list[float]] | None) -> np.ndarray | None:
+            return None if table is None else np.array(table, dtype=float)
+
+        return MarketFacts(
+            delistings={f"S{s}": row for s, row in self.delisted.items()},
+            actions=self.actions,
+            locked=None if self.locked is None else np.array(self.locked, dtype=np.int8),
+            volatility=matrix(self.volatility),
+            average_volume=matrix(self.average_volume),
+            borrow=matrix(self.borrow),
+            borrow_rate=self.borrow_rate,
+        )
 
 
 def fills(history: RunHistory) -> list[str]:
@@ -66,6 +109,29 @@ def orders(history: RunHistory) -> list[str]:
     ]
 
 
+def told(history: RunHistory, *kinds: str) -> list[str]:
+    """Incidents but for holds (or those of ``kinds``): day, kind, symbol, cash that moved."""
+    first = history.sessions[0].item()
+    lines = []
+    for i in history.incidents:
+        if i.kind in (kinds or {i.kind} - {"hold"}):
+            moved = [dollars(i.cash_flow_micros)] if i.cash_flow_micros else []
+            day = str((i.session - first).days + 1)
+            lines.append(" ".join([day, i.kind, *filter(None, [i.symbol]), *moved]))
+    return lines
+
+
+def shares(history: RunHistory) -> list[dict[str, int]]:
+    """Shares held at every close."""
+    books: list[dict[str, int]] = [{} for _ in history.sessions]
+    held = history.positions
+    for row, symbol, number in zip(
+        held.row.tolist(), held.symbol.tolist(), held.shares.tolist(), strict=True
+    ):
+        books[row][held.symbols[symbol]] = number
+    return books
+
+
 def dollars(micros: int) -> str:
     """Exact dollars without trailing zeros."""
     return format((Decimal(micros) / 1_000_000).normalize(), "f")
@@ -77,3 +143,7 @@ def equity(history: RunHistory) -> list[str]:
 
 def cash(history: RunHistory) -> list[str]:
     return [dollars(amount) for amount in history.cash_micros.tolist()]
+
+
+def receivable(history: RunHistory) -> list[str]:
+    return [dollars(amount) for amount in history.receivable_micros.tolist()]
