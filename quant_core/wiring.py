@@ -15,7 +15,7 @@ from quant_core.data.universe import Universe, load_universe
 from quant_core.data.warehouse import Snapshot, Warehouse
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.panel import MarketPanel, carried_forward
-from quant_core.foundation.settings import ExecutionSettings, Settings
+from quant_core.foundation.settings import DataSettings, ExecutionSettings, Settings
 from quant_core.foundation.types import FloatMatrix
 from quant_core.market import Market, MarketFacts
 from quant_core.numerics.rolling import delay, ts_mean, ts_std
@@ -28,6 +28,9 @@ from quant_core.trading.fills import ExecutionRules
 from quant_core.trading.impact import impact_model
 from quant_core.trading.market_rules import ReferencePrices, limit_states, market_rules
 from quant_core.trading_day import Brain
+
+TURNOVER_SESSIONS = 20
+"""Sessions over which the least turnover is a mean; one without a row counts as nothing traded."""
 
 RAW = "raw"
 """The price basis whose names the ledger may close at their delisting."""
@@ -89,8 +92,13 @@ def build_universe(settings: Settings, snapshot: Snapshot) -> Universe | None:
     return load_universe(Path(settings.data.universe), snapshot.axes)
 
 
-def build_panel(snapshot: Snapshot, universe: Universe | None) -> MarketPanel:
+def build_panel(
+    settings: DataSettings, snapshot: Snapshot, universe: Universe | None
+) -> MarketPanel:
     """Prices, volume and membership of the snapshot; a volume it lacks is NaN throughout.
+
+    A name below the least price or turnover of the settings is no member: it may be held
+    and sold, not bought.
 
     Raises
     ------
@@ -106,11 +114,17 @@ def build_panel(snapshot: Snapshot, universe: Universe | None) -> MarketPanel:
             fix="sync prices with opens; --column open=NAME names a column of the file",
         )
     member = np.ones(snapshot.axes.shape, dtype=np.bool_) if universe is None else universe.member
+    close, volume = snapshot.panel("close"), snapshot.panel("volume")
+    if settings.minimum_price is not None:
+        member = member & (close >= settings.minimum_price)
+    if settings.minimum_turnover is not None:
+        turnover = ts_mean(np.nan_to_num(close * volume), TURNOVER_SESSIONS)
+        member = member & (turnover >= settings.minimum_turnover)
     return MarketPanel(
         axes=snapshot.axes,
         open=snapshot.panel("open"),
-        close=snapshot.panel("close"),
-        volume=snapshot.panel("volume"),
+        close=close,
+        volume=volume,
         member=member,
         adjusted_close=adjusted_panel(snapshot, "close") if is_adjusted(snapshot) else None,
     )

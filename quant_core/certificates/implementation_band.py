@@ -173,12 +173,7 @@ def _certificate(rows: Sequence[_Row], capital_micros: int, say: Say) -> Certifi
     passed = inside and len(others) == len(CONVENTIONS)
     ends = {"equity": own.equity_micros / 1e6, "low": low / 1e6, "high": high / 1e6}
     ratios = (min(sharpes, default=math.nan), max(sharpes, default=math.nan))
-    dots = [
-        BandDot(
-            f"{say(row.convention.group)}: {say(row.convention.label)}", row.equity_micros / 1e6
-        )
-        for row in others
-    ]
+    dots = [_dot(row, say) for row in others]
     return Certificate(
         name=NAME,
         passed=passed,
@@ -207,6 +202,11 @@ def _certificate(rows: Sequence[_Row], capital_micros: int, say: Say) -> Certifi
         ],
         picture=band_picture(dots, ends["equity"]),
     )
+
+
+def _dot(row: _Row, say: Say) -> BandDot:
+    label = f"{say(row.convention.group)}: {say(row.convention.label)}"
+    return BandDot(label, row.equity_micros / 1e6)
 
 
 def _summary(

@@ -44,6 +44,15 @@ class DataSettings(Section):
     calendar: Text = knob("exchange calendar of a sync, such as XNYS or 24/7; stored with the data")
     universe: Text | None = knob("file of symbol, start, end, category; null = whole dataset")
     benchmark: Text | None = knob("symbol the run is compared with; null = equal weight")
+    minimum_price: float | None = knob(
+        "least close at T-1 of a name that may be bought; null = any", unit="currency units", gt=0
+    )
+    minimum_turnover: float | None = knob(
+        "least value traded a session, mean of the 20 up to T-1, of a name that may be bought; "
+        "null = any",
+        unit="currency units",
+        gt=0,
+    )
 
 
 class RiskSettings(Section):

@@ -103,7 +103,7 @@ def prepare(settings: Settings, request: Request) -> Prepared:
     source = SnapshotSource(snapshot, universe)
     factors, done = factor_panels(source, brain.strategy.factors, own, line)
     computed = request.say("factors computed now and stored: {names}")
-    panel = build_panel(snapshot, universe)
+    panel = build_panel(settings.data, snapshot, universe)
     sessions = snapshot.axes.sessions[window.first : window.last + 1]
     return Prepared(
         settings=settings,

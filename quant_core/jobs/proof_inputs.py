@@ -58,7 +58,7 @@ class ProofRun:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
             altered = AlteredSnapshot.of(self.prepared.snapshot, cut, Path(cache))
             universe = self._universe(cut)
-            panel = build_panel(altered, universe)
+            panel = build_panel(self.prepared.settings.data, altered, universe)
             panel = replace(panel, member=cut.flags(panel.member, "member"))
             factors = self._factors(SnapshotSource(altered, universe))
             facts = build_facts(self.prepared.settings, altered, panel)

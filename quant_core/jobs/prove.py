@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -44,8 +43,8 @@ FAILED = 1
 """Exit code when a certificate fails: an error of the program itself."""
 
 LONGEST_NAME = 60
-HASH_SEEDS = ("1", "20031")
-"""Two processes whose sets and dictionaries are scattered differently."""
+TWINS = ("first", "second")
+"""The two runs of reproducibility."""
 
 
 @dataclass(slots=True)
@@ -130,7 +129,7 @@ def _prove_band(work: Work) -> Certificate:
 
 def _prove_reproducibility(work: Work) -> Certificate:
     with tempfile.TemporaryDirectory() as place:
-        folders = [_run_in_process(work, Path(place), seed) for seed in HASH_SEEDS]
+        folders = [_run_in_process(work, Path(place), name) for name in TWINS]
         return prove_reproducibility(folders[0], folders[1], work.say)
 
 
@@ -168,21 +167,21 @@ def _at_least(least: int, given: int, flag: str) -> int:
     )
 
 
-def _run_in_process(work: Work, place: Path, hash_seed: str) -> Path:
+def _run_in_process(work: Work, place: Path, name: str) -> Path:
     """The folder of a backtest with these settings, made by a process of its own."""
-    settings = place / f"settings-{hash_seed}"
+    settings = place / f"settings-{name}"
     settings.mkdir()
-    (settings / "base.yaml").write_text(work.loaded.effective_yaml, encoding="utf-8")
-    (settings / "backtest.yaml").write_text("{}\n", encoding="utf-8")
+    write_text_atomically(settings / "base.yaml", work.loaded.effective_yaml)
+    write_text_atomically(settings / "backtest.yaml", "{}\n")
     words = ["--config-dir", str(settings), "--no-report", "--json"]
-    words += ["--output", str(place / f"results-{hash_seed}")]
+    words += ["--output", str(place / f"results-{name}")]
     done = subprocess.run(
-        [sys.executable, str(PROJECT / "run_backtest.py"), *words],
+        # -R scatters sets and dictionaries anew in every process, whatever the environment says.
+        [sys.executable, "-R", str(PROJECT / "run_backtest.py"), *words],
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=False,
-        env={**os.environ, "PYTHONHASHSEED": hash_seed},
     )
     if done.returncode != 0:
         raise InvariantBroken(

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from quant_core.foundation.errors import InvariantBroken
 
@@ -76,9 +76,7 @@ def parse_strictly(content: bytes) -> object:
 
 def as_object(document: object) -> dict[str, object] | None:
     """``document`` if it is a JSON object, else None."""
-    if not isinstance(document, dict):
-        return None
-    return {str(key): value for key, value in _pairs_of(document)}
+    return cast("dict[str, object]", document) if isinstance(document, dict) else None
 
 
 def instant_text(at: datetime) -> str:
@@ -114,16 +112,12 @@ def parse_instant(text: object) -> datetime | None:
         return None
 
 
-def _pairs_of(document: dict[object, object]) -> list[tuple[object, object]]:
-    return list(document.items())
-
-
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise NotStrictJson(f"the key {twice[:40]!r} stands twice")
+    document: dict[str, object] = {}
+    for name, value in pairs:
+        if name in document:
+            raise NotStrictJson(f"the key {name[:40]!r} stands twice")
+        document[name] = value
     return document
 
 

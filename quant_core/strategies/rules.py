@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from quant_core.foundation.errors import StrategyError
 from quant_core.foundation.settings import StrategySettings
-from quant_core.foundation.settings_section import Section, knob
+from quant_core.foundation.settings_section import Conflict, Section, knob
 from quant_core.foundation.types import BoolArray, FloatArray, IntArray
 from quant_core.strategies.base import BaseStrategy, MarketView, register_strategy
 from quant_core.trading.account import Book
@@ -34,6 +34,21 @@ class LinearSettings(Section):
     weighting: Literal["equal", "score", "inverse_volatility", "cap"] = knob(
         "how the selected names share the equity"
     )
+    short_names: int = knob("names with the lowest scores to sell short; 0 = none", ge=0)
+    short_exposure: float = knob(
+        "what they are sold short for together, in equal parts", unit="times equity", ge=0
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Names to sell short need an exposure, and the other way round."""
+        if (self.short_names == 0) != (self.short_exposure == 0.0):
+            yield Conflict(
+                "the linear strategy is short of nothing, or short for nothing",
+                keys=("short_names", "short_exposure"),
+                expected="both 0, or both above 0",
+                found=f"short_names {self.short_names}, short_exposure {self.short_exposure:g}",
+                fix="set both, or leave both at 0 for a long-only book",
+            )
 
 
 @register_strategy("linear")
@@ -48,6 +63,8 @@ class LinearStrategy(BaseStrategy):
        ``inverse_volatility`` (1 / volatility_20); or ``cap`` (market capitalisation at
        T-1). A name whose volatility or capitalisation is not a positive number is not
        eligible where it sets the weights.
+    6. With ``short_names``, as many of the other names, lowest scores first, ties ascending
+       by symbol, share ``-short_exposure`` equally.
     """
 
     Settings: ClassVar[type[Section]] = LinearSettings
@@ -67,6 +84,7 @@ class LinearStrategy(BaseStrategy):
                 where="strategy.linear.weights",
             )
         self._weighting = options.weighting
+        self._short_names, self._short_exposure = options.short_names, options.short_exposure
         self._weighing_factor = _WEIGHING_FACTORS.get(options.weighting)
         self._weights = {name: weight / total for name, weight in options.weights.items()}
 
@@ -93,9 +111,14 @@ class LinearStrategy(BaseStrategy):
             score = score + standardise(value, eligible) * weight
         chosen = highest(score, eligible, self.settings.top_k)
         shares = self._shares_of_equity(view, score, eligible, chosen)
-        return Weights(
-            {view.symbols[i]: float(w) for i, w in zip(chosen.tolist(), shares, strict=True)}
-        )
+        weights = {view.symbols[i]: float(w) for i, w in zip(chosen.tolist(), shares, strict=True)}
+        if self._short_names == 0:
+            return Weights(weights)
+        left = eligible.copy()
+        left[chosen] = False
+        lowest = highest(-score, left, self._short_names).tolist()
+        sold = {view.symbols[i]: -self._short_exposure / len(lowest) for i in lowest}
+        return Weights(weights | sold, short=True)
 
     def _shares_of_equity(
         self, view: MarketView, score: FloatArray, eligible: BoolArray, chosen: IntArray

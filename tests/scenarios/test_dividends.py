@@ -71,7 +71,7 @@ class TestExDateAndPayDate:
     def test_what_has_not_been_paid_is_not_invested(self):
         history = Scenario(
             rows=[FLAT, FLAT, [(90, 90, 1e6)], [(90, 90, 1e6)], [(90, 90, 1e6)]],
-            weights=dict.fromkeys(range(4), {0: 1.0}),
+            weights={day: {0: 1.0} for day in range(4)},
             actions={2: (Dividend("S0", 10_000_000, 4),)},
         ).run()
         # E of days 2 and 3 is 9,000: 100 shares, although the equity is 10,000.

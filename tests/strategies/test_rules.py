@@ -32,7 +32,9 @@ def settings_of(kind: str, options: Section, top_k: int = 2) -> StrategySettings
 
 
 def linear(weights: dict[str, float], top_k: int = 2, weighting: str = "equal") -> BaseStrategy:
-    options = LinearSettings(weights=weights, weighting=weighting)
+    options = LinearSettings(
+        weights=weights, weighting=weighting, short_names=0, short_exposure=0.0
+    )
     return create_strategy(settings_of("linear", options, top_k))
 
 

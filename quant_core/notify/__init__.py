@@ -1,0 +1,1 @@
+"""Alerts: who is told what happened, at least once, without trading ever waiting for it."""

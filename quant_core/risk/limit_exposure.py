@@ -1,0 +1,193 @@
+"""What the book may become: held shares and every order that may still fill.
+
+Nobody knows which open orders will fill. A name is therefore counted at both ends: all
+its buys filled and none of its sells, and the other way round. An order in one direction
+never makes room for one in the other. Every outcome lies between the two ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from quant_core.risk.gate_inputs import (
+    GateInputs,
+    MarkedPosition,
+    OpenOrder,
+    OrderIntent,
+    known_whole,
+    total,
+)
+from quant_core.trading.orders import Side
+
+
+@dataclass(frozen=True, slots=True)
+class NameExposure:
+    """One name: shares and micros held, and what its open orders would buy and sell.
+
+    ``closing_sells`` and ``closing_buys`` are the shares of the orders that close a
+    position (SELL and COVER). None = not known.
+    """
+
+    shares: int | None = 0
+    held_micros: int | None = 0
+    buys: int | None = 0
+    buys_micros: int | None = 0
+    sells: int | None = 0
+    sells_micros: int | None = 0
+    closing_buys: int | None = 0
+    closing_sells: int | None = 0
+
+    @property
+    def longest_micros(self) -> int | None:
+        """Value when every buy fills and no sell does."""
+        return total(self.held_micros, self.buys_micros)
+
+    @property
+    def shortest_micros(self) -> int | None:
+        """Value when every sell fills and no buy does."""
+        sells = self.sells_micros
+        return total(self.held_micros, None if sells is None else -sells)
+
+    @property
+    def worst_micros(self) -> int | None:
+        """The larger of the two ends, as a positive amount."""
+        return _larger(self.longest_micros, self.shortest_micros)
+
+    def after(self, side: Side, quantity: int | None, price_micros: int | None) -> NameExposure:
+        """The name with one more order that may fill."""
+        value = None if quantity is None or price_micros is None else quantity * price_micros
+        closing = side in (Side.SELL, Side.COVER)
+        if side.is_buy:
+            return replace(
+                self,
+                buys=total(self.buys, quantity),
+                buys_micros=total(self.buys_micros, value),
+                closing_buys=total(self.closing_buys, quantity) if closing else self.closing_buys,
+            )
+        return replace(
+            self,
+            sells=total(self.sells, quantity),
+            sells_micros=total(self.sells_micros, value),
+            closing_sells=total(self.closing_sells, quantity) if closing else self.closing_sells,
+        )
+
+
+_UNKNOWN = NameExposure(*(None,) * 8)
+_NOT_HELD = NameExposure()
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Every name of the book, and the sums over them.
+
+    ``known`` is False where positions or open orders are not known at all.
+
+    Examples
+    --------
+    >>> book = Exposure({"A": NameExposure(10, 1_000), "B": NameExposure(-5, -400)}, 1_400, 600, 600)
+    >>> later = book.after("A", Side.BUY, 2, 100)
+    >>> later.gross_micros, later.worst_net_micros
+    (1600, 800)
+    """
+
+    names: Mapping[str, NameExposure]
+    gross_micros: int | None
+    longest_micros: int | None
+    shortest_micros: int | None
+    buys_micros: int | None = 0
+    sells_micros: int | None = 0
+    known: bool = True
+
+    @classmethod
+    def of(cls, inputs: GateInputs) -> Self:
+        """The exposure of positions and open orders."""
+        if inputs.positions is None or inputs.open_orders is None:
+            return cls({}, None, None, None, None, None, known=False)
+        names = {symbol: _held(position) for symbol, position in inputs.positions.items()}
+        for order in inputs.open_orders:
+            name = names.get(order.symbol, _NOT_HELD)
+            names[order.symbol] = name.after(order.side, *_counted(order))
+        return cls(
+            names,
+            _sum(name.worst_micros for name in names.values()),
+            _sum(name.longest_micros for name in names.values()),
+            _sum(name.shortest_micros for name in names.values()),
+            _sum(name.buys_micros for name in names.values()),
+            _sum(name.sells_micros for name in names.values()),
+        )
+
+    def name(self, symbol: str) -> NameExposure:
+        """One name; one that is neither held nor ordered is zero."""
+        return self.names.get(symbol, _NOT_HELD) if self.known else _UNKNOWN
+
+    @property
+    def worst_net_micros(self) -> int | None:
+        """Net exposure at its worse end, as a positive amount."""
+        return _larger(self.longest_micros, self.shortest_micros)
+
+    def after(
+        self, symbol: str, side: Side, quantity: int | None, price_micros: int | None
+    ) -> Self:
+        """The exposure with one more order that may fill."""
+        old = self.name(symbol)
+        new = old.after(side, quantity, price_micros)
+        return replace(
+            self,
+            names={**self.names, symbol: new},
+            gross_micros=_moved(self.gross_micros, old.worst_micros, new.worst_micros),
+            longest_micros=_moved(self.longest_micros, old.longest_micros, new.longest_micros),
+            shortest_micros=_moved(self.shortest_micros, old.shortest_micros, new.shortest_micros),
+            buys_micros=_moved(self.buys_micros, old.buys_micros, new.buys_micros),
+            sells_micros=_moved(self.sells_micros, old.sells_micros, new.sells_micros),
+        )
+
+
+def reduces_risk(intent: OrderIntent, exposure: Exposure) -> bool:
+    """Whether an order can only bring its name towards zero, never through it.
+
+    The open orders in the same direction are counted as filled and those in the other as
+    not; what is not known is not a reduction.
+
+    Examples
+    --------
+    >>> from quant_core.risk.gate_inputs import OrderPurpose
+    >>> sale = OrderIntent("A", Side.SELL, 6, None, 100, 0.0, OrderPurpose.EXIT, "r1")
+    >>> holding = Exposure({"A": NameExposure(shares=10, sells=4)}, 0, 0, 0)
+    >>> reduces_risk(sale, holding), reduces_risk(sale, holding.after("A", Side.SELL, 1, 100))
+    (True, False)
+    """
+    name = exposure.name(intent.symbol)
+    quantity = known_whole(intent.quantity, least=1)
+    if quantity is None or name.shares is None:
+        return False
+    ordered = name.buys if intent.side.is_buy else name.sells
+    room = -name.shares if intent.side.is_buy else name.shares
+    return ordered is not None and ordered + quantity <= room
+
+
+def _held(position: MarkedPosition) -> NameExposure:
+    shares = known_whole(position.shares)
+    if shares == 0:
+        return _NOT_HELD
+    mark = known_whole(position.mark_micros, least=1)
+    return NameExposure(shares, None if shares is None or mark is None else shares * mark)
+
+
+def _counted(order: OpenOrder) -> tuple[int | None, int | None]:
+    return known_whole(order.remaining, least=0), known_whole(order.price_micros, least=1)
+
+
+def _larger(first: int | None, second: int | None) -> int | None:
+    return None if first is None or second is None else max(abs(first), abs(second))
+
+
+def _moved(whole: int | None, old: int | None, new: int | None) -> int | None:
+    return None if whole is None or old is None or new is None else whole - old + new
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    amounts = list(values)
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
