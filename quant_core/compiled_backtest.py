@@ -29,6 +29,7 @@ from quant_core.numerics.execution_arrays import (
     BookArrays,
     LogArrays,
     MarketArrays,
+    Records,
     TargetArrays,
     Terms,
     empty_log,
@@ -79,26 +80,31 @@ def accepts(brain: Brain, market: Market) -> bool:
     The book is long only, the strategy does not read it, and every number of the market
     fits the kernel.
     """
-    known = set(market.panel.axes.symbols)
-    actions = [action for row in market.facts.actions.values() for action in row]
+    days = [market.actions(row) for row in market.facts.actions]
     return (
         not brain.margin.allowed
         and not brain.strategy.reads_book
-        and all(_fits(action, known) for action in actions if action.symbol in known)
+        and all(_fits(action) for actions in days for action in actions)
+        and not any(_renamed_twice(actions) for actions in days)
     )
 
 
-def _fits(action: Action, known: set[str]) -> bool:
-    """Whether the kernel can hold the numbers and names of an action."""
+def _fits(action: Action) -> bool:
+    """Whether the kernel can hold the numbers of an action."""
     match action:
         case Dividend(amount_micros=amount, pay_row=row):
-            return 0 <= amount <= LARGEST_AMOUNT and abs(row) <= LARGEST_AMOUNT
+            return amount <= LARGEST_AMOUNT and abs(row) <= LARGEST_AMOUNT
         case Rights(ratio=ratio, price_micros=price):
-            return 0.0 <= ratio <= LARGEST_RATIO and 0 <= price <= LARGEST_AMOUNT
+            return ratio <= LARGEST_RATIO and price <= LARGEST_AMOUNT
         case Split(ratio=ratio):
             return 1 / LARGEST_RATIO <= ratio <= LARGEST_RATIO
-        case Rename(symbol=symbol, successor=successor):
-            return successor in known and successor != symbol
+        case Rename():
+            return True
+
+
+def _renamed_twice(actions: Sequence[Action]) -> bool:
+    renamed = [action.symbol for action in actions if isinstance(action, Rename)]
+    return len(renamed) != len(set(renamed))
 
 
 def known_answers(
@@ -157,9 +163,9 @@ def market_arrays(market: Market) -> MarketArrays:
     rows, width = panel.axes.shape
     splits = sorted(
         (columns[action.symbol], row, place, action.ratio)
-        for row, actions in facts.actions.items()
-        for place, action in enumerate(actions)
-        if isinstance(action, Split) and action.symbol in columns
+        for row in facts.actions
+        for place, action in enumerate(market.actions(row))
+        if isinstance(action, Split)
     )
     gone = sorted(
         (row, columns[symbol])
@@ -191,9 +197,9 @@ def action_arrays(market: Market, lot: int) -> tuple[tuple[Action, ...], ActionA
     rows = len(market.panel.axes.sessions)
     placed = [
         (row, action)
-        for row, actions in sorted(market.facts.actions.items())
-        for action in actions
-        if action.symbol in columns and 0 <= row < rows
+        for row in sorted(market.facts.actions)
+        for action in market.actions(row)
+        if 0 <= row < rows
     ]
     acts = tuple(action for _, action in placed)
     numbers = [_numbers(action, columns, lot) for action in acts]
@@ -300,15 +306,11 @@ def _first_log(targets: TargetArrays, sessions: int, symbols: int) -> LogArrays:
 def _longer(log: LogArrays) -> LogArrays:
     """The same log with twice the room."""
 
-    def doubled(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def doubled(rows: Records) -> Records:
         return np.concatenate([rows, np.empty_like(rows)])
 
     return log._replace(
-        orders=doubled(log.orders),
-        positions=doubled(log.positions),
-        position_cost=np.concatenate([log.position_cost, np.empty_like(log.position_cost)]),
-        events=doubled(log.events),
-        event_cost=np.concatenate([log.event_cost, np.empty_like(log.event_cost)]),
+        orders=doubled(log.orders), positions=doubled(log.positions), events=doubled(log.events)
     )
 
 

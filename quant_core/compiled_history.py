@@ -10,7 +10,6 @@ from quant_core.compiled_backtest import CompiledRun
 from quant_core.foundation.types import Session
 from quant_core.market import Market
 from quant_core.numerics import execution_book as events
-from quant_core.numerics.execution_arrays import OrderColumns
 from quant_core.trading.actions import Dividend, Rename, Rights, Split
 from quant_core.trading.events import Fill
 from quant_core.trading.history import Incident, PositionHistory, RunHistory
@@ -29,6 +28,7 @@ REASONS = (
     Reason.EXPIRED_UNKNOWN_IMPACT,
     Reason.REFUSED_NO_PRICE,
     Reason.REFUSED_NOT_IN_UNIVERSE,
+    Reason.TRUNCATED_POSITION,
 )
 """Reasons by the numbers of :mod:`quant_core.numerics.execution_fills`."""
 STATUSES = tuple(
@@ -63,55 +63,51 @@ def history_of(
 def _trades(
     run: CompiledRun, symbols: tuple[str, ...], days: list[Session]
 ) -> tuple[tuple[OrderRecord, ...], tuple[Fill, ...]]:
-    at = OrderColumns()
-    table = run.log.orders[: run.log.order_count[0]]
+    table = run.log.orders[: run.log.counts["orders"][0]]
     orders: list[OrderRecord] = []
     fills: list[Fill] = []
     for line in table.tolist():
-        day, symbol, side = days[line[at.number]], symbols[line[at.column]], SIDES[line[at.buys]]
-        filled, reason, raw = line[at.filled], line[at.reason], line[at.raw]
+        number, column, buys, requested, filled, reason, signal, raw, cash, price, charged = line
+        day, symbol, side = days[number], symbols[column], SIDES[buys]
         orders.append(
             OrderRecord(
                 day,
                 symbol,
                 side,
-                line[at.requested],
+                requested,
                 filled,
                 STATUSES[reason],
                 REASONS[reason],
-                line[at.signal],
+                signal,
                 raw,
-                line[at.cash],
+                cash,
             )
         )
         if filled:
-            price, charged = line[at.price], line[at.commission]
             fills.append(Fill(day, symbol, side, filled, price, raw, charged))
     return tuple(orders), tuple(fills)
 
 
 def _positions(run: CompiledRun, symbols: tuple[str, ...]) -> PositionHistory:
-    count = run.log.position_count[0]
-    table = run.log.positions[:count]
-    held = np.unique(table[:, 1])
+    table = run.log.positions[: run.log.counts["positions"][0]]
+    columns = np.ascontiguousarray(table["column"])
+    held = np.unique(columns)
     return PositionHistory(
         symbols=tuple(symbols[column] for column in held.tolist()),
-        row=table[:, 0].copy(),
-        symbol=np.searchsorted(held, table[:, 1]).astype(np.int64),
-        shares=table[:, 2].copy(),
-        mark_micros=table[:, 3].copy(),
-        average_cost_micros=run.log.position_cost[:count].copy(),
-        stale=table[:, 4] != 0,
+        row=np.ascontiguousarray(table["number"]),
+        symbol=np.searchsorted(held, columns).astype(np.int64),
+        shares=np.ascontiguousarray(table["shares"]),
+        mark_micros=np.ascontiguousarray(table["mark"]),
+        average_cost_micros=np.ascontiguousarray(table["cost"]),
+        stale=table["stale"] != 0,
     )
 
 
 def _incidents(run: CompiledRun, brain: Brain, market: Market) -> tuple[Incident, ...]:
     log, symbols = run.log, market.panel.axes.symbols
-    table = log.events[: log.event_count[0]].tolist()
-    costs = log.event_cost[: log.event_count[0]].tolist()
     told: list[Incident] = []
-    for line, cost in zip(table, costs, strict=True):
-        row, kind, column, first, second, flow, action = line
+    for line in log.events[: log.counts["events"][0]].tolist():
+        row, kind, column, first, second, flow, action, cost = line
         name, detail = _TOLD[kind](run, brain, (first, second, cost, action))
         symbol = "" if kind <= events.RE_ENTERED and kind != events.STOPPED else symbols[column]
         told.append(Incident(market.session(row), name, symbol, detail, flow))

@@ -69,13 +69,13 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention("Slippage", "10 bps", {"slippage": 0.001}),
     Convention(
         "Together",
-        "nothing costs: no commission, slippage or buffer",
+        "nothing costs, no buffer",
         {"slippage": 0.0, "cash_buffer": 0.0, "participation_cap": None},
         FREE,
     ),
     Convention(
         "Together",
-        "everything costs: 10 bps twice, lots, a cap",
+        "everything costs, lots of 100",
         {"slippage": 0.001, "cash_buffer": 0.02, "participation_cap": 0.1, "lot": 100},
         BASIS_POINTS,
     ),

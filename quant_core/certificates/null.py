@@ -212,8 +212,8 @@ def null_certificate(
         },
         highlights=[
             (say("Mean alpha a year"), _percent(found.mean)),
-            (say("99 % interval"), f"{_percent(found.low)} … {_percent(found.high)}"),
-            (say("Random strategies"), f"{len(alphas):,}"),
+            (say("99 % interval, low"), _percent(found.low)),
+            (say("99 % interval, high"), _percent(found.high)),
             (say("Names held"), str(names)),
             (say("Rebalances"), str(int(null.subject.scheduled.sum()))),
         ],

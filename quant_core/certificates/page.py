@@ -70,8 +70,8 @@ def sentence(text: str) -> str:
     >>> sentence("nothing changed")
     'Nothing changed.'
     """
-    end = "" if text.endswith((".", "。")) else "。" if text[-1:] > "\u2e7f" else "."
-    return text[:1].upper() + text[1:] + end
+    chinese = any(character > "\u2e7f" for character in text)
+    return text[:1].upper() + text[1:] + ("。" if chinese else ".")
 
 
 def _menu(given: PageInput) -> str:
@@ -129,6 +129,7 @@ VERDICT_STYLE = """
 .good { background: #e2f3e6; color: #1b6b34; } .bad { background: #fbe3e1; color: #a3231a; }
 .verdicts { margin-bottom: 12px; } .verdicts td:first-child { width: 1%; }
 .verdicts td:nth-child(2) { white-space: nowrap; font-weight: 600; width: 1%; }
+main { max-width: 960px; }
 svg { display: block; margin: 12px 0; } svg text { font-family: inherit; }
 section > .scroll > table:not(.verdicts) { max-width: 860px; }
 .cards { margin: 4px 0 10px; max-width: 860px; }

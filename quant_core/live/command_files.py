@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +60,8 @@ def create_key(folder: Path) -> bytes:
     ConfigurationError
         If a key is there that others could have read or put there.
     """
-    try:
+    with suppress(FileExistsError):
         _place(folder, KEY_FILE, secrets.token_hex(KEY_BYTES).encode("ascii"))
-    except FileExistsError:
-        pass
     return read_key(folder)
 
 

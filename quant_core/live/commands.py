@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import TypeAlias
 from uuid import uuid4
 
-from quant_core.foundation.errors import UsageError
+from quant_core.foundation.errors import InvariantBroken, UsageError
 from quant_core.live.json_text import (
     NotStrictJson,
     as_object,
@@ -84,6 +84,14 @@ class Addressee:
     account: str
     instance: str
 
+    def __post_init__(self) -> None:
+        if not self.account or not _NAME.fullmatch(self.instance):
+            raise InvariantBroken(
+                "nobody can be addressed like this",
+                expected="an account, and an instance of letters, digits, _ and -",
+                found=f"{self.account!r}, {self.instance!r}",
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -126,7 +134,8 @@ def new_command(
     Examples
     --------
     >>> from datetime import UTC
-    >>> command = new_command(Action.FLAT, Addressee("DU1", "any"), datetime(2024, 1, 2, tzinfo=UTC))
+    >>> at = datetime(2024, 1, 2, tzinfo=UTC)
+    >>> command = new_command(Action.FLAT, Addressee("DU1", ANY_INSTANCE), at)
     >>> command.expires_at.isoformat()
     '2024-01-02T00:00:30+00:00'
     """

@@ -212,19 +212,47 @@ class StateWriter:
             "written_at": instant_text(written),
             "valid_until": instant_text(written + self._validity),
         }
-        text = _state_text(envelope, document)
+        if clash := envelope.keys() & document.keys():
+            raise InvariantBroken(
+                "the state names a field of its envelope", found=", ".join(sorted(clash))
+            )
         # A number is used once: after a failure it may have reached the disk all the same.
         self._sequence += 1
-        try:
-            write_text_atomically(self._path, text)
-        except OSError as error:
-            raise StateUnwritable(
-                "the state cannot be written",
-                found=str(error),
-                where=str(self._path),
-                fix="free space on the disk and make the folder writable",
-            ) from error
+        write_document(self._path, {**envelope, **document})
         return self._sequence
+
+
+def write_document(path: Path, document: Mapping[str, object]) -> None:
+    """Put a JSON document in place, whole or not at all; NaN and infinities become null.
+
+    Raises
+    ------
+    StateUnwritable
+        If the disk refuses; what stood there before still does.
+    InvariantBroken
+        If it cannot be written as JSON.
+    """
+    try:
+        text = to_json(document, inf_nan_mode="null").decode("utf-8")
+    except (PydanticSerializationError, ValueError) as error:
+        raise InvariantBroken("a document cannot be written as JSON", found=str(error)) from error
+    try:
+        write_text_atomically(path, text)
+    except OSError as error:
+        raise StateUnwritable(
+            "the state cannot be written",
+            found=str(error),
+            where=str(path),
+            fix="free space on the disk and make the folder writable",
+        ) from error
+
+
+def document_at(path: Path) -> dict[str, object] | None:
+    """The JSON object in a file for display; None if there is none to be read."""
+    try:
+        return as_object(parse_strictly(path.read_bytes()))
+    except (OSError, NotStrictJson):
+        return None
 
 
 def read_state(path: Path, now: datetime) -> Reading:
@@ -272,15 +300,6 @@ class StateReader:
         if reading.freshness is Freshness.FRESH and still > _validity(reading):
             return _doubted(reading, Freshness.STALE, f"unchanged for {still}")
         return reading
-
-
-def _state_text(envelope: dict[str, object], document: Mapping[str, object]) -> str:
-    if clash := envelope.keys() & document.keys():
-        raise InvariantBroken("the state names a field of its envelope", found=str(sorted(clash)))
-    try:
-        return to_json({**envelope, **document}, inf_nan_mode="null").decode("utf-8")
-    except (PydanticSerializationError, ValueError) as error:
-        raise InvariantBroken("the state cannot be written as JSON", found=str(error)) from error
 
 
 def _last_sequence(path: Path, now: datetime) -> int:

@@ -16,8 +16,8 @@ from types import NoneType, UnionType
 from typing import cast, get_args, get_origin, get_type_hints
 
 from quant_core.foundation.errors import InvariantBroken
-from quant_core.live.json_text import as_object, instant_text, parse_instant
 from quant_core.live.journal_entries import Body
+from quant_core.live.json_text import as_object, instant_text, parse_instant
 
 
 class Misfit(ValueError):
@@ -73,34 +73,38 @@ def _dataclass_codec(kind: type) -> Codec:
     """The codec of a dataclass: field by field."""
     hints = get_type_hints(kind)
     if not is_dataclass(kind):
-        raise InvariantBroken("only dataclasses are written", found=str(kind))
+        raise InvariantBroken("only dataclasses are written", found=f"{kind}")
     codecs = {each.name: _codec(hints[each.name]) for each in fields(kind)}
+    encoders = [(name, codec.encode) for name, codec in codecs.items()]
+    decoders = [(name, codec.decode) for name, codec in codecs.items()]
 
     def encode(value: object) -> object:
         if type(value) is not kind:
             raise Misfit(f"{value!r:.80} is no {kind.__name__}")
-        return {
-            name: _within(name, codec.encode, getattr(value, name))
-            for name, codec in codecs.items()
-        }
+        return _changed(encoders, lambda name: getattr(value, name))
 
     def decode(document: object) -> object:
         found = as_object(document)
         if found is None or found.keys() != codecs.keys():
             odd = found.keys() ^ codecs.keys() if found is not None else "not an object"
             raise Misfit(f"{kind.__name__} with missing or unknown fields: {odd}")
-        return kind(
-            **{name: _within(name, codec.decode, found[name]) for name, codec in codecs.items()}
-        )
+        return kind(**_changed(decoders, found.__getitem__))
 
     return Codec(encode, decode)
 
 
-def _within(name: str, change: Change, value: object) -> object:
+def _changed(
+    changes: list[tuple[str, Change]], field: Callable[[str], object]
+) -> dict[str, object]:
+    """Every field changed by its codec; a misfit says in which field it is."""
+    values: dict[str, object] = {}
+    name = ""
     try:
-        return change(value)
+        for name, change in changes:
+            values[name] = change(field(name))
     except Misfit as error:
         raise Misfit(f"{name}: {error}") from None
+    return values
 
 
 def _codec(annotation: object) -> Codec:
@@ -118,7 +122,7 @@ def _codec(annotation: object) -> Codec:
         return _enumeration(annotation)
     if isinstance(annotation, type) and is_dataclass(annotation):
         return _dataclass_codec(annotation)
-    raise InvariantBroken("a journal entry has a field of an unknown type", found=str(annotation))
+    raise InvariantBroken("a journal entry has a field of an unknown type", found=f"{annotation}")
 
 
 def _exactly(kind: type) -> Change:
@@ -203,7 +207,9 @@ def _mapping(codec: Codec) -> Codec:
         if odd:
             raise Misfit(f"{odd[0]!r:.80} is no text")
         # Sorted, so that the same values give the same line.
-        return {name: codec.encode(items[name]) for name in sorted(cast("Mapping[str, object]", items))}
+        return {
+            name: codec.encode(items[name]) for name in sorted(cast("Mapping[str, object]", items))
+        }
 
     def decode(value: object) -> object:
         found = as_object(value)

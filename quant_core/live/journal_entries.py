@@ -291,12 +291,7 @@ CommandBody: TypeAlias = (
     CommandReceived | CommandExecuting | CommandDone | CommandRefused | CommandRepeated
 )
 RiskBody: TypeAlias = (
-    BreakerMoved
-    | RiskStateChanged
-    | LimitBreached
-    | KillLatchSet
-    | KillLatchCleared
-    | Reconciled
+    BreakerMoved | RiskStateChanged | LimitBreached | KillLatchSet | KillLatchCleared | Reconciled
 )
 Body: TypeAlias = WorkerBody | SessionBody | OrderBody | CommandBody | RiskBody
 

@@ -92,7 +92,9 @@ def decode_line(line: bytes, before: Link, where: str) -> Entry:
         raise damaged("a line does not end in its hash", where, "", repr(line[-40:]))
     digest = hashlib.sha256(line[:-_END_LENGTH] + b"}").hexdigest()
     if digest != end[1].decode("ascii"):
-        raise damaged("a line was altered: its hash is another", where, digest, str(end[1], "ascii"))
+        raise damaged(
+            "a line was altered: its hash is another", where, digest, str(end[1], "ascii")
+        )
     try:
         members = as_object(parse_strictly(line))
     except NotStrictJson as error:
@@ -129,13 +131,15 @@ def _check_place(members: dict[str, object], before: Link, where: str) -> None:
 
 def _body(members: dict[str, object], where: str) -> Body:
     name, document = members["kind"], members["body"]
-    if name not in list(Kind):
+    if not isinstance(name, str) or name not in BODIES:
         raise damaged(f"an entry of an unknown kind {name!a:.40}", where, ", ".join(Kind), "")
-    kind = Kind(str(name))
+    kind = Kind(name)
     schema = (as_object(document) or {}).get("schema")
     if kind is Kind.SEGMENT and schema != JOURNAL_SCHEMA:
         raise damaged("a journal of another version", where, f"{JOURNAL_SCHEMA}", f"{schema}")
     try:
         return body_of(BODIES[kind], document)
     except Misfit as error:
-        raise damaged(f"an entry of kind {kind.value} that is none", where, "", str(error)) from error
+        raise damaged(
+            f"an entry of kind {kind.value} that is none", where, "", str(error)
+        ) from error

@@ -26,12 +26,12 @@ class NotStrictJson(ValueError):
 
 
 def compact_text(document: Mapping[str, object]) -> str:
-    """JSON on one line in pure ASCII, keys in the order of the mapping.
+    r"""JSON on one line in pure ASCII, keys in the order of the mapping.
 
     Examples
     --------
     >>> compact_text({"b": 1, "a": ["é"]})
-    '{"b":1,"a":["\\\\u00e9"]}'
+    '{"b":1,"a":["\\u00e9"]}'
     """
     return _ordered.encode(document)
 
@@ -113,12 +113,12 @@ def parse_instant(text: object) -> datetime | None:
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    document: dict[str, object] = {}
-    for name, value in pairs:
-        if name in document:
-            raise NotStrictJson(f"the key {name[:40]!r} stands twice")
-        document[name] = value
-    return document
+    document = dict(pairs)
+    if len(document) == len(pairs):
+        return document
+    seen: set[str] = set()
+    twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+    raise NotStrictJson(f"the key {twice[:40]!r} stands twice")
 
 
 def _finite(text: str) -> float:

@@ -171,7 +171,7 @@ def message_of(alert: Alert, sender: str, recipient: str) -> EmailMessage:
     >>> alert = Alert("broker", Severity.CRITICAL, "Connection lost", "Trying again.", at)
     >>> mail = message_of(alert, "worker@example.com", "trader@example.com")
     >>> mail["Subject"], mail["Message-ID"]
-    ('[CRITICAL] Connection lost', '<f9ec1f2cfad9ed2a0d5ae8dd9b8df2a4@example.com>')
+    ('[CRITICAL] Connection lost', '<15a75d66d43eb665eb8f7f50fbb25ab8@example.com>')
     """
     mail = EmailMessage(MAIL_POLICY.clone(cte_type="7bit"))
     domain = parseaddr(sender)[1].rpartition("@")[2]

@@ -118,12 +118,7 @@ def _read(path: Path, understand: Callable[[Mapping[str, object]], Value]) -> Va
     with path.open("rb") as stream:
         content = stream.read(LARGEST_FILE + 1)
     try:
-        if len(content) > LARGEST_FILE:
-            raise ValueError("too large")
-        fields = _mapping(json.loads(content))
-        if fields["schema"] != SCHEMA:
-            raise ValueError("another schema")
-        return understand(fields)
+        return understand(_content(content))
     except (ValueError, KeyError, TypeError, RecursionError, InvariantBroken) as error:
         raise DataRefused(
             "a file of the outbox cannot be understood",
@@ -131,6 +126,15 @@ def _read(path: Path, understand: Callable[[Mapping[str, object]], Value]) -> Va
             found=type(error).__name__,
             where=path.name,
         ) from None
+
+
+def _content(content: bytes) -> Mapping[str, object]:
+    if len(content) > LARGEST_FILE:
+        raise ValueError("too large")
+    fields = _mapping(json.loads(content))
+    if fields["schema"] != SCHEMA:
+        raise ValueError("another schema")
+    return fields
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 from quant_core.foundation.errors import ConfigurationError
 from quant_core.notify.daemon_threads import in_daemon_thread
@@ -28,6 +28,14 @@ TALKATIVE = (
     *("requests", "requests_oauthlib", "oauthlib"),
 )
 """Loggers whose lines show whole addresses, tokens included."""
+
+
+class _Apprise(Protocol):
+    """What is used of ``apprise.Apprise``, whose own annotations are incomplete."""
+
+    def add(self, servers: str, /) -> bool: ...
+
+    def notify(self, *, body: str, title: str, notify_type: str, body_format: str) -> object: ...
 
 
 class OtherChannel:
@@ -102,7 +110,7 @@ def _sender(address: Secret, place: int) -> Send:
             fix="install the dependency group notify, or empty notify.channels",
         ) from None
     silence()
-    service = apprise.Apprise()
+    service = cast("_Apprise", apprise.Apprise())
     if not service.add(address.get_secret_value()):
         raise _unusable(place)
 

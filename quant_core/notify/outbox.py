@@ -106,9 +106,7 @@ class Outbox:
             if alert.identity in self._entries or self._repeats.counts(alert):
                 return Posted.REPEATED
             if not self._has_room(alert.severity):
-                self._refused += 1
-                self._untold += 1
-                return Posted.REFUSED
+                return self._refuse()
             alert = self._repeats.open(alert)
             self._being_stored += 1
         return self._keep(Entry(alert, frozenset(), stored=False))
@@ -119,15 +117,19 @@ class Outbox:
             most -= most // RESERVE
         return len(self._entries) + self._being_stored < most
 
+    def _refuse(self) -> Posted:
+        self._refused += 1
+        self._untold += 1
+        return Posted.REFUSED
+
     def _keep(self, entry: Entry) -> Posted:
         """Put an entry on disk, or hold it in memory; its place is reserved."""
         entry = replace(entry, stored=self._store(entry))
         with self._lock:
             self._being_stored -= 1
             if not entry.stored and self._held() >= self._limits.held:
-                self._refused += 1
-                self._untold += 1
-                return Posted.REFUSED
+                self._repeats.forget(entry.alert.key)
+                return self._refuse()
             self._entries[entry.alert.identity] = entry
         return Posted.STORED if entry.stored else Posted.HELD
 
@@ -151,7 +153,7 @@ class Outbox:
                 del self._entries[identity]
             else:
                 self._entries[identity] = entry
-        if done and entry.stored:
+        if done:
             self._archive(entry)
         elif entry.stored:
             self._store(entry)
@@ -169,23 +171,32 @@ class Outbox:
     def counts(self) -> OutboxCounts:
         """How full the outbox is at present."""
         with self._lock:
-            return OutboxCounts(
-                len(self._entries), self._held(), self._refused, self._disk_problem
-            )
+            return OutboxCounts(len(self._entries), self._held(), self._refused, self._disk_problem)
 
-    def _reports(self, now: datetime) -> Iterator[Alert]:
-        """Alerts about alerts: repeats of windows that are over, losses, damage."""
+    def _reports(self, now: datetime) -> list[Alert]:
+        """Alerts about alerts, their places reserved: repeats, and what was lost."""
+        ready: list[Alert] = []
         with self._lock:
-            due = list(self._repeats.close(now))
-            if self._unreadable:
-                due.append(_report(f"{self._unreadable} stored alerts could not be read", now))
-            if self._untold and len(self._entries) <= self._limits.pending // 2:
-                due.append(_report(f"{self._untold} alerts were dropped: outbox full", now))
-            ready = [self._repeats.open(alert) for alert in due if self._has_room(alert.severity)]
-            if len(ready) == len(due):
-                self._untold = self._unreadable = 0
-            self._being_stored += len(ready)
-        yield from ready
+            for alert in (*self._repeats.close(now), *self._loss(now)):
+                if self._has_room(alert.severity):
+                    self._being_stored += 1
+                    ready.append(self._repeats.open(alert))
+        return ready
+
+    def _loss(self, now: datetime) -> tuple[Alert, ...]:
+        """At most one alert that tells of dropped and unreadable ones, once there is room."""
+        if len(self._entries) > self._limits.pending // 2:
+            return ()
+        lost = {
+            "were dropped, for the outbox was full": self._untold,
+            "could not be read from the outbox": self._unreadable,
+        }
+        told = [f"{number} alerts {what}" for what, number in lost.items() if number]
+        if not told:
+            return ()
+        self._untold = self._unreadable = 0
+        body = "The journal of the worker tells what they were about."
+        return (Alert("notify.outbox", Severity.CRITICAL, "; ".join(told), body, now),)
 
     def _held(self) -> int:
         return sum(not entry.stored for entry in self._entries.values())
@@ -213,6 +224,9 @@ class Outbox:
     def _archive(self, entry: Entry) -> None:
         """Move a file to the sent ones; if the disk refuses, at least it must go."""
         file, sent = self._folder / entry.file_name, self._folder / SENT
+        if not entry.stored:
+            _remove(file)  # it is there if its folder alone could not be synchronised
+            return
         try:
             sent.mkdir(exist_ok=True)
             file.replace(sent / file.name)
@@ -226,7 +240,7 @@ class Outbox:
         """Take over what an earlier process left; what it wrote only in part is removed."""
         for part in self._folder.glob(".*.part"):
             _remove(part)
-        for entry in self._read_all(self._folder):
+        for entry in self._read_pending():
             self._entries[entry.alert.identity] = entry
         try:
             windows = read_windows(self._folder / REPEATS)
@@ -234,12 +248,12 @@ class Outbox:
             windows = ()  # counts alone are lost
         length = timedelta(seconds=self._limits.repeat_seconds)
         self._repeats = Repeats(length, self._limits.pending, windows)
-        accepted = [*self._read_all(self._folder / SENT), *self._entries.values()]
+        accepted = [*self._read_sent(), *self._entries.values()]
         for entry in sorted(accepted, key=lambda each: each.alert.at):
             self._repeats.remember(entry.alert)
 
-    def _read_all(self, folder: Path) -> Iterator[Entry]:
-        for path in sorted(folder.glob(ENTRIES)):
+    def _read_pending(self) -> Iterator[Entry]:
+        for path in sorted(self._folder.glob(ENTRIES)):
             try:
                 yield read_entry(path)
             except DataRefused:
@@ -249,10 +263,12 @@ class Outbox:
                 self._unreadable += 1
                 self._disk_problem = error.strerror or type(error).__name__
 
-
-def _report(title: str, now: datetime) -> Alert:
-    body = "The journal and the state of the worker tell what happened."
-    return Alert("notify.outbox", Severity.CRITICAL, title, body, now)
+    def _read_sent(self) -> Iterator[Entry]:
+        for path in sorted((self._folder / SENT).glob(ENTRIES)):
+            try:
+                yield read_entry(path)
+            except (DataRefused, OSError):
+                continue  # it was delivered; all it could tell is when a window opened
 
 
 def _set_aside(path: Path) -> None:

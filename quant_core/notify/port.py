@@ -29,7 +29,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something a person should know.
+    r"""Something a person should know.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Alert:
     Examples
     --------
     >>> at = datetime(2024, 3, 1, 14, 15, tzinfo=UTC)
-    >>> Alert("broker", Severity.CRITICAL, "Connection\\nlost", "since 14:15", at).title
+    >>> Alert("broker", Severity.CRITICAL, "Connection\nlost", "since 14:15", at).title
     'Connection lost'
     """
 

@@ -90,6 +90,10 @@ class Repeats:
         if window is None or window.opened_at < alert.at:
             self._windows[alert.key] = Window.of(alert)
 
+    def forget(self, key: str) -> None:
+        """Close the window of an alert that could not be kept after all."""
+        self._windows.pop(key, None)
+
     def close(self, now: datetime) -> tuple[Alert, ...]:
         """Forget the windows that are over; one alert for each that has repeats to tell."""
         over = [

@@ -63,29 +63,29 @@ def trade(
     log: LogArrays,
 ) -> int:
     """Trade the sessions from ``book.number`` on; says why it stopped."""
-    while book.number[0] < terms.total:
+    while book.state[0].number < terms.total:
         if terms.record and not _has_room(terms, market, actions, targets, book, log):
             return FULL
-        number = book.number[0]
+        number = book.state[0].number
         row = terms.first + number
         _decide(terms, market, targets, book, log)
         if actions.start[row] < actions.start[row + 1] or _is_owed(book):
             morning(market, actions, book, log, row)
         execution_order(book)
-        for place in range(book.order_count[0]):
-            meet(market, terms, book, log, book.turn[place])
+        for place in range(book.state[0].order_count):
+            meet(market, terms, book, log, book.orders[place].turn)
         _settle(terms, market, book, log, row)
         _mark(terms, market, book, log)
         _guard(terms, book, log, row)
-        if book.failed[0] != 0:
+        if book.state[0].failed != 0:
             return REPLAY
-        book.number[0] = number + 1
+        book.state[0].number = number + 1
     return DONE
 
 
 @kernel
 def _is_owed(book: BookArrays) -> bool:
-    return book.entitled_count[0] > 0 or book.fractional_count[0] > 0
+    return book.state[0].entitled_count > 0 or book.fractional_count[0] > 0
 
 
 @kernel
@@ -98,19 +98,19 @@ def _has_room(
     log: LogArrays,
 ) -> bool:
     """Whether the log takes whatever the next session can bring."""
-    number = book.number[0]
+    number = book.state[0].number
     row, held = terms.first + number, book.held_count[0]
     lines, decision = held, targets.decision[number]
     if decision >= 0:
         lines += targets.start[decision + 1] - targets.start[decision]
     last_sessions = market.delisted_start[row + 1] - market.delisted_start[row]
     acts = actions.start[row + 1] - actions.start[row]
-    waiting = book.entitled_count[0] + book.fractional_count[0]
+    waiting = book.state[0].entitled_count + book.fractional_count[0]
     events = 8 + held + waiting + 2 * (last_sessions + acts)
     return (
-        log.order_count[0] + lines <= len(log.orders)
-        and log.position_count[0] + lines <= len(log.positions)
-        and log.event_count[0] + events <= len(log.events)
+        log.counts[0].orders + lines <= len(log.orders)
+        and log.counts[0].positions + lines <= len(log.positions)
+        and log.counts[0].events + events <= len(log.events)
     )
 
 
@@ -139,17 +139,17 @@ def _decide(
     terms: Terms, market: MarketArrays, targets: TargetArrays, book: BookArrays, log: LogArrays
 ) -> None:
     """Orders for the open of the session: breaker, stops, then the target if one is due."""
-    number = book.number[0]
+    number = book.state[0].number
     row, decision = terms.first + number - 1, targets.decision[number]
-    book.order_count[0] = 0
-    if book.equity[0] <= 0:
+    book.state[0].order_count = 0
+    if book.state[0].equity <= 0:
         _exit(market, book, row, False)
         return
-    if book.flat_from[0] >= 0:
+    if book.state[0].flat_from >= 0:
         if decision < 0 or not _may_re_enter(terms, book, number):
             _exit(market, book, row, False)
             return
-        book.peak[0], book.flat_from[0] = book.equity[0], -1
+        book.state[0].peak, book.state[0].flat_from = book.state[0].equity, -1
         tell(log, RE_ENTERED, row, 0, (0, 0, 0, -1))
     if not np.isnan(terms.stop_loss):
         _stop(terms, book, log, row)
@@ -164,7 +164,7 @@ def _decide(
 
 @kernel
 def _may_re_enter(terms: Terms, book: BookArrays, number: int) -> bool:
-    return terms.cooldown >= 0 and number >= book.flat_from[0] + max(terms.cooldown, 1)
+    return terms.cooldown >= 0 and number >= book.state[0].flat_from + max(terms.cooldown, 1)
 
 
 @kernel
@@ -172,14 +172,14 @@ def _stop(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
     """Mark the positions whose close is below their stop."""
     for place in range(book.held_count[0]):
         column = book.held[place]
-        floor = book.cost[column] * (1.0 - terms.stop_loss)
+        floor = book.names[column].cost * (1.0 - terms.stop_loss)
         # Whole micros below a number are those below the next whole one: exact at any width.
-        fallen = book.mark[column] < int(np.ceil(floor))
-        book.stopped[column] = fallen
+        fallen = book.names[column].mark < int(np.ceil(floor))
+        book.names[column].stopped = fallen
         if fallen:
             if terms.record:
-                log.event_cost[log.event_count[0]] = book.cost[column]
-            tell(log, STOPPED, row, column, (book.mark[column], 0, 0, -1))
+                log.events[log.counts[0].events].cost = book.names[column].cost
+            tell(log, STOPPED, row, column, (book.names[column].mark, 0, 0, -1))
 
 
 @kernel
@@ -187,18 +187,18 @@ def _exit(market: MarketArrays, book: BookArrays, row: int, only_stopped: bool) 
     """Sell what is held, or what is stopped."""
     for place in range(book.held_count[0]):
         column = book.held[place]
-        if not only_stopped or book.stopped[column]:
-            _order(book, column, False, book.shares[column], _last_close(market, row, column))
+        if not only_stopped or book.names[column].stopped:
+            _order(book, column, False, book.names[column].shares, _last_close(market, row, column))
 
 
 @kernel
 def _order(book: BookArrays, column: int, buys: bool, requested: int, signal: int) -> int:
     """Add a waiting order; returns its index."""
-    index = book.order_count[0]
-    book.order_column[index], book.order_buys[index] = column, buys
-    book.order_requested[index], book.order_signal[index] = requested, signal
-    book.order_weight[index], book.order_refusal[index] = 0.0, NONE
-    book.order_count[0] = index + 1
+    index = book.state[0].order_count
+    book.orders[index].column, book.orders[index].buys = column, buys
+    book.orders[index].requested, book.orders[index].signal = requested, signal
+    book.orders[index].weight, book.orders[index].refusal = 0.0, NONE
+    book.state[0].order_count = index + 1
     return index
 
 
@@ -223,7 +223,7 @@ def _rebalance(
             at += 1
         if owned == column:
             place += 1
-            if book.stopped[column]:
+            if book.names[column].stopped:
                 weight = 0.0
         _move(terms, market, book, row, column, weight)
 
@@ -233,7 +233,7 @@ def _move(
     terms: Terms, market: MarketArrays, book: BookArrays, row: int, column: int, weight: float
 ) -> None:
     """The order that moves one name to its weight, if any."""
-    held, last = book.shares[column], 0
+    held, last = book.names[column].shares, 0
     if weight != 0.0 or held != 0:
         last = _last_close(market, row, column)
     wanted = 0
@@ -241,11 +241,11 @@ def _move(
         wanted = held if last == 0 else _wanted(terms, book, weight, last)
         if last == 0 or wanted > held:
             index = _order(book, column, True, wanted - held, last)
-            book.order_weight[index] = weight
+            book.orders[index].weight = weight
             if _close(market, row, column) == 0:
-                book.order_refusal[index] = NO_PRICE
+                book.orders[index].refusal = NO_PRICE
             elif not market.member[row, column]:
-                book.order_refusal[index] = NOT_IN_UNIVERSE
+                book.orders[index].refusal = NOT_IN_UNIVERSE
     if wanted < held:
         _order(book, column, False, held - wanted, last)
 
@@ -253,10 +253,10 @@ def _move(
 @kernel
 def _wanted(terms: Terms, book: BookArrays, weight: float, close: int) -> int:
     """Whole lots that the weight buys at the close, after the buffer."""
-    investable = book.equity[0] - book.receivable[0]
+    investable = book.state[0].equity - book.state[0].receivable
     budget = weight * (1.0 - terms.cash_buffer) * investable
     if not budget < WIDEST or float(close) * terms.lot > WIDEST:
-        book.failed[0] = 1
+        book.state[0].failed = 1
         return 0
     return max(int(np.floor(budget)), 0) // (close * terms.lot) * terms.lot
 
@@ -266,15 +266,17 @@ def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays
     """Close the positions in names whose last session this is."""
     for place in range(market.delisted_start[row], market.delisted_start[row + 1]):
         column = market.delisted[place]
-        held = book.shares[column]
-        if held == 0 and np.isnan(book.fraction[column]):
+        held = book.names[column].shares
+        if held == 0 and np.isnan(book.names[column].fraction):
             continue
-        price = int(np.rint(_last_close(market, row, column) * (1.0 + terms.delisting_return)))
-        if not np.isnan(book.fraction[column]):
+        close = _close(market, row, column)
+        last = close if close != 0 else book.names[column].mark
+        price = int(np.rint(last * (1.0 + terms.delisting_return)))
+        if not np.isnan(book.names[column].fraction):
             pay_fraction(book, log, row, column, price / 1e6)
         if held != 0:
             if float(held) * price > WIDEST:
-                book.failed[0] = 1
+                book.state[0].failed = 1
             close_position(book, column)
             pay(book, held * price)
             tell(log, DELISTED, row, column, (held, price, held * price, -1))
@@ -283,36 +285,45 @@ def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays
 @kernel
 def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) -> None:
     """Value the book at the close and check the identity of its cash."""
-    number, value = book.number[0], 0
+    number, value = book.state[0].number, 0
     for place in range(book.held_count[0]):
         column = book.held[place]
         close = _close(market, terms.first + number, column)
         if close > 0:
-            book.mark[column] = close
+            book.names[column].mark = close
         value = _added(book, column, value)
         if terms.record:
-            line = log.positions[log.position_count[0]]
-            line[0], line[1], line[2] = number, column, book.shares[column]
-            line[3], line[4] = book.mark[column], close <= 0
-            log.position_cost[log.position_count[0]] = book.cost[column]
-            log.position_count[0] += 1
-    for index in range(book.order_count[0]):
-        book.bought[book.order_column[index]] = 0
-    book.receivable[0] = _receivable(book)
-    book.equity[0] = book.cash[0] + value + book.receivable[0]
-    if book.equity[0] > LARGEST or book.audited[0] + book.flows[0] != book.cash[0]:
-        book.failed[0] = 1
-    book.audited[0], book.flows[0] = book.cash[0], 0
+            line = log.positions[log.counts[0].positions]
+            line.number, line.column, line.stale = number, column, close <= 0
+            line.shares, line.mark = book.names[column].shares, book.names[column].mark
+            line.cost = book.names[column].cost
+            log.counts[0].positions += 1
+    for index in range(book.state[0].order_count):
+        column = book.orders[index].column
+        book.names[column].bought, book.names[column].taken = 0, 0
+    for place in range(book.fractional_count[0]):
+        column = book.fractional[place]
+        close = _close(market, terms.first + number, column)
+        if close > 0:
+            book.names[column].mark, book.names[column].marked = close, True
+    book.state[0].receivable = _receivable(book)
+    book.state[0].equity = book.state[0].cash + value + book.state[0].receivable
+    if (
+        book.state[0].equity > LARGEST
+        or book.state[0].audited + book.state[0].flows != book.state[0].cash
+    ):
+        book.state[0].failed = 1
+    book.state[0].audited, book.state[0].flows = book.state[0].cash, 0
     line = log.curve[number]
-    line[0], line[1], line[2] = book.equity[0], book.cash[0], book.receivable[0]
+    line[0], line[1], line[2] = book.state[0].equity, book.state[0].cash, book.state[0].receivable
 
 
 @kernel
 def _added(book: BookArrays, column: int, value: int) -> int:
     """``value`` with a position added; a failure where the sum is too wide."""
-    shares, mark = book.shares[column], book.mark[column]
+    shares, mark = book.names[column].shares, book.names[column].mark
     if float(shares) * float(mark) + value > LARGEST:
-        book.failed[0] = 1
+        book.state[0].failed = 1
         return value
     return value + shares * mark
 
@@ -321,25 +332,25 @@ def _added(book: BookArrays, column: int, value: int) -> int:
 def _receivable(book: BookArrays) -> int:
     """Dividends not yet paid, and fractions of shares at the mark of their name."""
     waiting = 0
-    for place in range(book.entitled_count[0]):
-        waiting += book.entitled_amount[place]
+    for place in range(book.state[0].entitled_count):
+        waiting += book.dividends[place].amount
         if not 0 <= waiting <= LARGEST:
-            book.failed[0], waiting = 1, 0
+            book.state[0].failed, waiting = 1, 0
     for place in range(book.fractional_count[0]):
         column = book.fractional[place]
-        mark = book.mark[column] if book.marked[column] else 0
-        waiting += int(np.rint(book.fraction[column] * mark))
+        mark = book.names[column].mark if book.names[column].marked else 0
+        waiting += int(np.rint(book.names[column].fraction * mark))
     return waiting
 
 
 @kernel
 def _guard(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
     """The drawdown breaker looks at the equity."""
-    equity = book.equity[0]
-    if not np.isnan(terms.max_drawdown) and book.flat_from[0] < 0:
-        book.peak[0] = max(book.peak[0], equity)
-        if equity < int(np.ceil(book.peak[0] * (1.0 - terms.max_drawdown))):
-            book.flat_from[0] = book.number[0] + 1
-            tell(log, TRIPPED, row, 0, (equity, book.peak[0], 0, -1))
+    equity = book.state[0].equity
+    if not np.isnan(terms.max_drawdown) and book.state[0].flat_from < 0:
+        book.state[0].peak = max(book.state[0].peak, equity)
+        if equity < int(np.ceil(book.state[0].peak * (1.0 - terms.max_drawdown))):
+            book.state[0].flat_from = book.state[0].number + 1
+            tell(log, TRIPPED, row, 0, (equity, book.state[0].peak, 0, -1))
     if equity <= 0:
         tell(log, DEFICIT, row, 0, (equity, 0, 0, -1))

@@ -2,7 +2,8 @@
 
 Rows are sessions of the dataset, ``number`` counts the sessions of the run. A column stands for
 a symbol; symbols ascend, so that ascending columns are ascending symbols. Money is int64 micros.
-What is one number of the book is an array of length 1, so that kernels can change it.
+A row of a record is one stretch of memory, so that a kernel passes few arrays and finds all it
+needs of a name in one place.
 
 The names of the fields are part of the type that machine code is kept under: a field added or
 renamed compiles anew.
@@ -10,12 +11,15 @@ renamed compiles anew.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant_core.foundation.types import BoolArray, FloatArray, FloatMatrix, IntArray
+
+Records: TypeAlias = np.recarray[tuple[int], np.dtype[np.void]]
+"""Rows of named numbers."""
 
 
 class MarketArrays(NamedTuple):
@@ -42,8 +46,9 @@ class MarketArrays(NamedTuple):
 class ActionArrays(NamedTuple):
     """Corporate actions by row; ``kind`` is one of the constants of the kernels.
 
-    ``amount`` is a dividend or a subscription price in micros, ``other`` the row of a payment
-    or the column of a successor.
+    ``amount`` is a dividend or a subscription price in micros, ``other`` the row of a payment,
+    the lot of orders that follow a split, or the column of a successor. Renames stand last in
+    their row, and no name is renamed twice in one.
     """
 
     start: IntArray
@@ -93,82 +98,67 @@ class TargetArrays(NamedTuple):
     weight: FloatArray
 
 
-class BookArrays(NamedTuple):
-    """The book and its waiting orders; arrays of one entry a symbol unless they are lists.
+def record(whole: str, real: str = "") -> np.dtype[np.void]:
+    """A row of named int64 and float64 numbers."""
+    fields: list[tuple[str, type]] = [(name, np.int64) for name in whole.split()]
+    return np.dtype(fields + [(name, np.float64) for name in real.split()])
 
-    ``held`` and ``fractional`` are lists of columns, ascending; ``entitled_*`` the list of
-    dividends not yet paid; ``order_*`` the orders of the next open.
+
+STATE = record(
+    "cash audited flows equity receivable peak flat_from number failed entitled_count order_count"
+)
+"""The book as a whole. ``flat_from`` is -1 while the breaker has not tripped."""
+
+NAME = record("shares mark marked bought taken stopped", "cost fraction")
+"""One name. ``fraction`` is that of a share that waits to be paid out, NaN = none."""
+
+ORDER = record("column buys requested signal refusal turn spare", "weight")
+"""A waiting order; ``turn`` and ``spare`` hold indices while orders are sorted."""
+
+ENTITLEMENT = record("column amount row")
+"""A dividend not yet paid, and the row of its payment."""
+
+TRADED = record("number column buys requested filled reason signal raw cash price commission")
+"""An order with its outcome; fill price and commission are 0 without one."""
+
+POSITION = record("number column shares mark stale", "cost")
+"""A position at the close of a session of the run."""
+
+EVENT = record("row kind column first second flow action", "cost")
+"""An event: two numbers, the cash it moved, the index of the corporate action, a cost."""
+
+COUNTS = record("orders positions events")
+"""How much of a log is written."""
+
+
+class BookArrays(NamedTuple):
+    """The book and its waiting orders, in records.
+
+    ``state`` is one row, ``names`` one a symbol. ``held`` and ``fractional`` are lists of
+    columns, ascending, whose length stands in ``held_count`` and ``fractional_count``.
     """
 
-    cash: IntArray
-    audited: IntArray
-    flows: IntArray
-    equity: IntArray
-    receivable: IntArray
-    peak: IntArray
-    flat_from: IntArray
-    number: IntArray
-    failed: IntArray
-    shares: IntArray
-    cost: FloatArray
-    mark: IntArray
-    marked: BoolArray
-    bought: IntArray
-    stopped: BoolArray
+    state: Records
+    names: Records
+    orders: Records
+    dividends: Records
     held: IntArray
     held_count: IntArray
-    fraction: FloatArray
     fractional: IntArray
     fractional_count: IntArray
-    entitled_column: IntArray
-    entitled_amount: IntArray
-    entitled_row: IntArray
-    entitled_count: IntArray
-    order_column: IntArray
-    order_buys: BoolArray
-    order_requested: IntArray
-    order_weight: FloatArray
-    order_signal: IntArray
-    order_refusal: IntArray
-    order_count: IntArray
-    turn: IntArray
-    spare: IntArray
 
 
 class LogArrays(NamedTuple):
     """What a run leaves behind.
 
-    ``curve`` is [sessions, 5]: equity, cash, receivable, value traded, costs. ``orders``
-    has the columns of :class:`OrderColumns`, ``positions`` number, column, shares, mark and
-    whether it is stale, ``events`` row, kind, column, two numbers, cash flow and the index of
-    the corporate action.
+    ``curve`` is [sessions, 5]: equity, cash, receivable, value traded, costs.
     """
 
     curve: IntArray
-    orders: IntArray
-    order_count: IntArray
-    positions: IntArray
-    position_cost: FloatArray
-    position_count: IntArray
-    events: IntArray
-    event_cost: FloatArray
-    event_count: IntArray
-
-
-class OrderColumns(NamedTuple):
-    """Positions in a row of ``LogArrays.orders``; fill price and commission are 0 without one."""
-
-    number: int = 0
-    column: int = 1
-    buys: int = 2
-    requested: int = 3
-    filled: int = 4
-    reason: int = 5
-    signal: int = 6
-    raw: int = 7
-    cash: int = 8
-    price: int = 9
-    commission: int = 10
+    orders: Records
+    positions: Records
+    events: Records
+    counts: Records
 
 
 class Quoted(NamedTuple):
@@ -183,64 +173,30 @@ class Quoted(NamedTuple):
 
 def opening_book(capital_micros: int, symbols: int, dividends: int) -> BookArrays:
     """A book of cash alone with room for ``symbols`` and for ``dividends`` not yet paid."""
-
-    def one(value: int) -> IntArray:
-        return np.array([value], dtype=np.int64)
-
-    def whole(length: int = symbols) -> IntArray:
-        return np.zeros(length, dtype=np.int64)
-
+    state = np.zeros(1, dtype=STATE)
+    for name in ("cash", "audited", "equity", "peak"):
+        state[name] = capital_micros
+    state["flat_from"] = -1
+    names = np.zeros(symbols, dtype=NAME)
+    names["fraction"] = np.nan
     return BookArrays(
-        cash=one(capital_micros),
-        audited=one(capital_micros),
-        flows=one(0),
-        equity=one(capital_micros),
-        receivable=one(0),
-        peak=one(capital_micros),
-        flat_from=one(-1),
-        number=one(0),
-        failed=one(0),
-        shares=whole(),
-        cost=np.zeros(symbols),
-        mark=whole(),
-        marked=np.zeros(symbols, dtype=np.bool_),
-        bought=whole(),
-        stopped=np.zeros(symbols, dtype=np.bool_),
-        held=whole(),
-        held_count=one(0),
-        fraction=np.full(symbols, np.nan),
-        fractional=whole(),
-        fractional_count=one(0),
-        entitled_column=whole(dividends),
-        entitled_amount=whole(dividends),
-        entitled_row=whole(dividends),
-        entitled_count=one(0),
-        order_column=whole(),
-        order_buys=np.zeros(symbols, dtype=np.bool_),
-        order_requested=whole(),
-        order_weight=np.zeros(symbols),
-        order_signal=whole(),
-        order_refusal=whole(),
-        order_count=one(0),
-        turn=whole(),
-        spare=whole(),
+        state=state,
+        names=names,
+        orders=np.zeros(symbols, dtype=ORDER),
+        dividends=np.zeros(dividends, dtype=ENTITLEMENT),
+        held=np.zeros(symbols, dtype=np.int64),
+        held_count=np.zeros(1, dtype=np.int64),
+        fractional=np.zeros(symbols, dtype=np.int64),
+        fractional_count=np.zeros(1, dtype=np.int64),
     )
 
 
 def empty_log(sessions: int, orders: int, positions: int, events: int) -> LogArrays:
     """A log with room for so many rows."""
-
-    def one() -> IntArray:
-        return np.zeros(1, dtype=np.int64)
-
     return LogArrays(
         curve=np.zeros((sessions, 5), dtype=np.int64),
-        orders=np.empty((orders, len(OrderColumns())), dtype=np.int64),
-        order_count=one(),
-        positions=np.empty((positions, 5), dtype=np.int64),
-        position_cost=np.empty(positions),
-        position_count=one(),
-        events=np.empty((events, 7), dtype=np.int64),
-        event_cost=np.empty(events),
-        event_count=one(),
+        orders=np.empty(orders, dtype=TRADED),
+        positions=np.empty(positions, dtype=POSITION),
+        events=np.empty(events, dtype=EVENT),
+        counts=np.zeros(1, dtype=COUNTS),
     )

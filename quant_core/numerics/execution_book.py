@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quant_core.foundation.types import IntArray
+from quant_core.foundation.types import FloatArray, IntArray
 from quant_core.numerics.execution_arrays import ActionArrays, BookArrays, LogArrays, MarketArrays
 from quant_core.numerics.jit import kernel
 
@@ -19,16 +19,19 @@ DIVIDEND, DIVIDEND_PAID, RIGHTS, SPLIT, RENAME = 8, 9, 10, 11, 12
 
 WIDEST = 4e18
 """Products beyond it are not computed in 64 bits."""
+ROUNDING = 1e-9
+"""How far a product may be from a whole number by rounding (``trading.actions``)."""
 LARGEST = 999_999_999_999_999_999
 """The ledger's largest amount (``foundation.money.LARGEST_MICROS``)."""
 
 
 @kernel
 def close_position(book: BookArrays, column: int) -> None:
-    book.shares[column], book.cost[column] = 0, 0.0
+    """End a position; the mark stays while a fraction of a share waits."""
+    book.names[column].shares, book.names[column].cost = 0, 0.0
     leave(book.held, book.held_count, column)
-    if np.isnan(book.fraction[column]):
-        book.marked[column] = False
+    if np.isnan(book.names[column].fraction):
+        book.names[column].marked = False
 
 
 @kernel
@@ -53,23 +56,24 @@ def leave(columns: IntArray, count: IntArray, column: int) -> None:
 
 @kernel
 def pay(book: BookArrays, flow: int) -> None:
-    cash = book.cash[0] + flow
+    """Add a signed flow to the cash, which never falls below zero."""
+    cash = book.state[0].cash + flow
     if not 0 <= cash <= LARGEST:
-        book.failed[0] = 1
-    book.cash[0] = cash
-    book.flows[0] += flow
+        book.state[0].failed = 1
+    book.state[0].cash = cash
+    book.state[0].flows += flow
 
 
 @kernel
 def increase(book: BookArrays, column: int, shares: int, cost: int, price: int) -> None:
     """Add to a position at a total cost; a new one is marked at ``price``."""
-    held = book.shares[column]
+    held = book.names[column].shares
     if held == 0:
         enter(book.held, book.held_count, column)
-    book.cost[column] = (book.cost[column] * held + cost) / (held + shares)
-    book.shares[column] = held + shares
-    if not book.marked[column]:
-        book.marked[column], book.mark[column] = True, price
+    book.names[column].cost = (book.names[column].cost * held + cost) / (held + shares)
+    book.names[column].shares = held + shares
+    if not book.names[column].marked:
+        book.names[column].marked, book.names[column].mark = True, price
 
 
 @kernel
@@ -79,25 +83,25 @@ def tell(
     """Log an event: two numbers, the cash it moved, the index of the corporate action."""
     if len(log.events) == 0:
         return
-    line = log.events[log.event_count[0]]
-    line[0], line[1], line[2] = row, kind, column
-    line[3], line[4], line[5], line[6] = numbers
-    log.event_count[0] += 1
+    line = log.events[log.counts[0].events]
+    line.row, line.kind, line.column = row, kind, column
+    line.first, line.second, line.flow, line.action = numbers
+    log.counts[0].events += 1
 
 
 @kernel
 def pay_fraction(book: BookArrays, log: LogArrays, row: int, column: int, price: float) -> None:
     """Pay the waiting fraction of a share at ``price``."""
-    scaled = book.fraction[column] * price * 1e6
+    scaled = book.names[column].fraction * price * 1e6
     if not abs(scaled) < 1e18:
-        book.failed[0] = 1
+        book.state[0].failed = 1
         scaled = 0.0
     paid = int(np.rint(scaled))
-    book.fraction[column] = np.nan
+    book.names[column].fraction = np.nan
     leave(book.fractional, book.fractional_count, column)
     pay(book, paid)
-    if book.shares[column] == 0:
-        book.marked[column] = False
+    if book.names[column].shares == 0:
+        book.names[column].marked = False
     tell(log, FRACTION_PAID, row, column, (0, 0, paid, -1))
 
 
@@ -106,6 +110,7 @@ def morning(
     market: MarketArrays, actions: ActionArrays, book: BookArrays, log: LogArrays, row: int
 ) -> None:
     """Actions of the ex-date, dividends due, fractions of shares: before the open of ``row``."""
+    renames = actions.start[row + 1]
     for action in range(actions.start[row], actions.start[row + 1]):
         kind = actions.kind[action]
         if kind == DIVIDEND:
@@ -114,9 +119,11 @@ def morning(
             _exercise(actions, book, log, row, action)
         elif kind == SPLIT:
             _split(actions, book, log, row, action)
-        else:
-            _rename(actions, book, log, row, action)
-    if book.entitled_count[0] > 0:
+        else:  # they are the last of their row
+            renames = min(renames, action)
+    if renames < actions.start[row + 1]:
+        _rename(actions, book, log, row, renames)
+    if book.state[0].entitled_count > 0:
         _pay_due(book, log, row)
     at = 0
     while at < book.fractional_count[0]:
@@ -129,20 +136,33 @@ def morning(
 
 
 @kernel
+def _whole_shares(shares: int, ratio: float) -> tuple[int, float]:
+    """Whole shares of a product and the fraction beyond; -1 where it is too wide."""
+    exact = shares * ratio
+    if not exact < WIDEST:
+        return -1, 0.0
+    nearest = np.rint(exact)
+    if abs(exact - nearest) <= ROUNDING * max(1.0, exact):
+        return int(nearest), 0.0
+    whole = np.floor(exact)
+    return int(whole), exact - whole
+
+
+@kernel
 def _owe(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
     """A dividend on its ex-date."""
     column, amount = actions.column[action], actions.amount[action]
-    held = book.shares[column]
+    held = book.names[column].shares
     if held == 0:
         return
     if not held * abs(float(amount)) < WIDEST:
-        book.failed[0] = 1
+        book.state[0].failed = 1
         return
-    place = book.entitled_count[0]
-    book.entitled_column[place] = column
-    book.entitled_amount[place] = held * amount
-    book.entitled_row[place] = max(actions.other[action], row)
-    book.entitled_count[0] += 1
+    place = book.state[0].entitled_count
+    book.dividends[place].column = column
+    book.dividends[place].amount = held * amount
+    book.dividends[place].row = max(actions.other[action], row)
+    book.state[0].entitled_count += 1
     tell(log, DIVIDEND, row, column, (held, 0, 0, action))
 
 
@@ -152,17 +172,16 @@ def _exercise(
 ) -> None:
     """Subscribe as far as the cash goes."""
     column, price = actions.column[action], actions.amount[action]
-    held = book.shares[column]
+    held = book.names[column].shares
     if held <= 0:
         return
-    exact = held * actions.ratio[action]
-    if not exact < WIDEST:
-        book.failed[0] = 1
+    offered, _ = _whole_shares(held, actions.ratio[action])
+    if offered < 0:
+        book.state[0].failed = 1
         return
-    offered = int(np.floor(exact))
-    shares = min(offered, book.cash[0] // price) if price != 0 else offered
+    shares = min(offered, book.state[0].cash // price) if price != 0 else offered
     if not shares * float(price) < WIDEST:
-        book.failed[0] = 1
+        book.state[0].failed = 1
         return
     if shares > 0:
         increase(book, column, shares, shares * price, price)
@@ -174,79 +193,106 @@ def _exercise(
 def _split(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
     """Whole shares; the fraction waits for the first price. Waiting orders follow."""
     column, ratio = actions.column[action], actions.ratio[action]
-    held = book.shares[column]
+    book.names[column].fraction *= ratio
+    if book.names[column].marked:
+        book.names[column].mark = int(np.rint(book.names[column].mark / ratio))
+    held = book.names[column].shares
     if held != 0:
-        exact = held * ratio
-        if not exact < WIDEST:
-            book.failed[0] = 1
-            exact = 0.0
-        whole = int(np.floor(exact))
-        if exact > whole:
-            _owe_fraction(book, column, exact - whole)
-        book.cost[column] /= ratio
-        book.mark[column] = int(np.rint(book.mark[column] / ratio))
-        book.shares[column] = whole
+        whole, fraction = _whole_shares(held, ratio)
+        if whole < 0:
+            book.state[0].failed, whole = 1, 0
+        if fraction > 0.0:
+            _owe_fraction(book, column, fraction)
+        book.names[column].cost /= ratio
+        book.names[column].shares = whole
         if whole == 0:  # the mark stays: it values the fraction
-            book.cost[column] = 0.0
+            book.names[column].cost = 0.0
             leave(book.held, book.held_count, column)
         tell(log, SPLIT, row, column, (held, whole, 0, action))
-    for index in range(book.order_count[0]):
-        if book.order_column[index] == column:
-            step = actions.other[action] if book.order_buys[index] else 1
-            requested = book.order_requested[index] * ratio
-            if not requested < WIDEST:
-                book.failed[0] = 1
-                requested = 0.0
-            book.order_requested[index] = int(np.floor(requested)) // step * step
-            book.order_signal[index] = int(np.rint(book.order_signal[index] / ratio))
+    for index in range(book.state[0].order_count):
+        if book.orders[index].column == column:
+            requested, _ = _whole_shares(book.orders[index].requested, ratio)
+            if requested < 0:
+                book.state[0].failed, requested = 1, 0
+            step = actions.other[action] if book.orders[index].buys else 1
+            book.orders[index].requested = requested // step * step
+            book.orders[index].signal = int(np.rint(book.orders[index].signal / ratio))
 
 
 @kernel
 def _owe_fraction(book: BookArrays, column: int, fraction: float) -> None:
-    if np.isnan(book.fraction[column]):
-        book.fraction[column] = 0.0
+    if np.isnan(book.names[column].fraction):
+        book.names[column].fraction = 0.0
         enter(book.fractional, book.fractional_count, column)
-    book.fraction[column] += fraction
+    book.names[column].fraction += fraction
 
 
 @kernel
-def _rename(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
-    """Move everything that stands under the old name to its successor."""
-    old, new = actions.column[action], actions.other[action]
-    moved, cost, mark = book.shares[old], book.cost[old], book.mark[old]
-    if not np.isnan(book.fraction[old]):
-        _owe_fraction(book, new, book.fraction[old])
-        book.fraction[old] = np.nan
-        leave(book.fractional, book.fractional_count, old)
-        if not book.marked[new]:
-            book.marked[new], book.mark[new] = True, mark
-    if moved != 0:
-        close_position(book, old)
-        if book.shares[new] == 0:
-            increase(book, new, moved, 0, mark)
-            book.cost[new] = cost
-        else:
-            total = np.rint(cost * moved)
-            increase(book, new, moved, total, mark)
-        tell(log, RENAME, row, old, (0, 0, 0, action))
-    book.marked[old] = False
-    for index in range(book.order_count[0]):
-        if book.order_column[index] == old:
-            book.order_column[index] = new
+def _rename(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, first: int) -> None:
+    """Move all that stands under the old names to their successors, at once."""
+    last = actions.start[row + 1]
+    whole = np.zeros((last - first, 2), dtype=np.int64)
+    partial = np.zeros((last - first, 2))
+    for action in range(first, last):
+        old, place = actions.column[action], action - first
+        if book.names[old].shares != 0:
+            tell(log, RENAME, row, old, (0, 0, 0, action))
+        whole[place, 0], partial[place, 0] = book.names[old].shares, book.names[old].cost
+        whole[place, 1] = book.names[old].mark if book.names[old].marked else 0
+        partial[place, 1] = book.names[old].fraction
+    for action in range(first, last):
+        _forget(book, actions.column[action])
+    for action in range(first, last):
+        place = action - first
+        _join(book, actions.other[action], whole[place], partial[place])
+    for index in range(book.state[0].order_count):
+        for action in range(first, last):
+            if book.orders[index].column == actions.column[action]:
+                book.orders[index].column = actions.other[action]
+                break
+
+
+@kernel
+def _forget(book: BookArrays, column: int) -> None:
+    if not np.isnan(book.names[column].fraction):
+        book.names[column].fraction = np.nan
+        leave(book.fractional, book.fractional_count, column)
+    if book.names[column].shares != 0:
+        close_position(book, column)
+    book.names[column].marked = False
+
+
+@kernel
+def _join(book: BookArrays, column: int, whole: IntArray, partial: FloatArray) -> None:
+    """Add what was renamed (shares and mark, cost and fraction) to what stands under a name."""
+    shares, mark, cost, fraction = whole[0], whole[1], partial[0], partial[1]
+    if not np.isnan(fraction):
+        _owe_fraction(book, column, fraction)
+    if mark != 0 and not book.names[column].marked:
+        book.names[column].marked, book.names[column].mark = True, mark
+    if shares == 0:
+        return
+    if not book.names[column].marked:
+        book.state[0].failed = 1
+    if book.names[column].shares == 0:
+        increase(book, column, shares, 0, mark)
+        book.names[column].cost = cost
+    else:
+        increase(book, column, shares, np.rint(cost * shares), mark)
 
 
 @kernel
 def _pay_due(book: BookArrays, log: LogArrays, row: int) -> None:
     """Turn the dividends due into cash, in the order of their ex-dates."""
     kept = 0
-    for place in range(book.entitled_count[0]):
-        column, amount = book.entitled_column[place], book.entitled_amount[place]
-        if book.entitled_row[place] <= row:
+    for place in range(book.state[0].entitled_count):
+        column, amount = book.dividends[place].column, book.dividends[place].amount
+        if book.dividends[place].row <= row:
             pay(book, amount)
             tell(log, DIVIDEND_PAID, row, column, (0, 0, amount, -1))
         else:
-            book.entitled_column[kept] = column
-            book.entitled_amount[kept] = amount
-            book.entitled_row[kept] = book.entitled_row[place]
+            book.dividends[kept].column = column
+            book.dividends[kept].amount = amount
+            book.dividends[kept].row = book.dividends[place].row
             kept += 1
-    book.entitled_count[0] = kept
+    book.state[0].entitled_count = kept

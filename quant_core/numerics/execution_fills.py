@@ -15,7 +15,7 @@ from quant_core.numerics.jit import kernel
 
 NONE, CASH, VOLUME, HALTED = 0, 1, 2, 3
 LIMIT_UP, LIMIT_DOWN, NOT_SETTLED, UNKNOWN_IMPACT = 4, 5, 6, 7
-NO_PRICE, NOT_IN_UNIVERSE = 8, 9
+NO_PRICE, NOT_IN_UNIVERSE, POSITION = 8, 9, 10
 """Reasons why an order was not filled in full."""
 
 WIDEST = 4e18
@@ -74,7 +74,7 @@ def _fill_price(terms: Terms, book: BookArrays, quote: Quoted, buys: bool, share
         against += _impact(terms.impact, shares, quote)
     scaled = quote.price * (1.0 + against if buys else 1.0 - against) * 1e6
     if not abs(scaled) < 1e18:
-        book.failed[0] = 1
+        book.state[0].failed = 1
         return 0
     return int(np.rint(scaled))
 
@@ -88,11 +88,11 @@ def _allows(
     wide = float(shares) * float(price) > WIDEST
     charged = -1 if wide else _charge(fees, buys, shares, price)
     if charged < 0:
-        book.failed[0] = 0 if buys and book.failed[0] == 0 else 1
+        book.state[0].failed = 0 if buys and book.state[0].failed == 0 else 1
         return False
     if buys:
-        return shares * price + charged <= book.cash[0]
-    return book.cash[0] + shares * price - charged >= 0
+        return shares * price + charged <= book.state[0].cash
+    return book.state[0].cash + shares * price - charged >= 0
 
 
 @kernel
@@ -115,17 +115,19 @@ def _paid_for(
 
 
 @kernel
-def _by_volume(terms: Terms, book: BookArrays, requested: int, volume: float) -> int:
-    """Shares that the participation cap allows."""
+def _by_volume(terms: Terms, book: BookArrays, index: int, volume: float) -> int:
+    """Shares that the participation cap leaves after the earlier orders of the session."""
+    requested = book.orders[index].requested
     if np.isnan(terms.participation_cap):
         return requested
     if not volume > 0.0:
         return 0
-    taken = terms.participation_cap * volume
-    if not taken < WIDEST:
-        book.failed[0] = 1
+    most = terms.participation_cap * volume
+    if not most < WIDEST:
+        book.state[0].failed = 1
         return 0
-    return min(requested, int(np.floor(taken / terms.lot)) * terms.lot)
+    taken = book.names[book.orders[index].column].taken
+    return min(requested, max(int(np.floor(most / terms.lot)) * terms.lot - taken, 0))
 
 
 @kernel
@@ -133,15 +135,14 @@ def _most(
     terms: Terms, book: BookArrays, quote: Quoted, index: int, fees: FloatArray
 ) -> tuple[int, int]:
     """What an order that meets a market gets, and why not more."""
-    column, buys = book.order_column[index], book.order_buys[index]
-    requested = book.order_requested[index]
-    shares = _by_volume(terms, book, requested, quote.volume)
+    column, buys = book.orders[index].column, book.orders[index].buys
+    requested = book.orders[index].requested
+    shares = _by_volume(terms, book, index, quote.volume)
     reason = VOLUME if shares < requested else NONE
-    sellable = book.shares[column]
-    if terms.sells_next_session:
-        sellable -= book.bought[column]
-    if not buys and shares > sellable:
-        shares, reason = sellable, NOT_SETTLED
+    unsettled = book.names[column].bought if terms.sells_next_session else 0
+    settled = max(book.names[column].shares - unsettled, 0)
+    if not buys and shares > settled:
+        shares, reason = settled, NOT_SETTLED if unsettled > 0 else POSITION
     paid_for = _paid_for(terms, book, quote, buys, shares, fees)
     if paid_for < shares:
         return paid_for, CASH
@@ -179,7 +180,7 @@ def _raw_micros(book: BookArrays, quote: Quoted) -> int:
     if not 0.0 < quote.price < np.inf or quote.volume == 0.0:
         return 0
     if not quote.price * 1e6 < 1e18:
-        book.failed[0] = 1
+        book.state[0].failed = 1
         return 0
     return int(np.rint(quote.price * 1e6))
 
@@ -187,13 +188,13 @@ def _raw_micros(book: BookArrays, quote: Quoted) -> int:
 @kernel
 def meet(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays, index: int) -> None:
     """Let one waiting order meet the session."""
-    number, column = book.number[0], book.order_column[index]
-    buys, requested = book.order_buys[index], book.order_requested[index]
+    number, column = book.state[0].number, book.orders[index].column
+    buys, requested = book.orders[index].buys, book.orders[index].requested
     quote = _quote(market, terms.first + number, column)
-    raw, cash = _raw_micros(book, quote), book.cash[0]
+    raw, cash = _raw_micros(book, quote), book.state[0].cash
     reason = _obstacle(terms, book, quote, buys, requested) if raw != 0 else HALTED
-    if book.order_refusal[index] != NONE:
-        reason = book.order_refusal[index]
+    if book.orders[index].refusal != NONE:
+        reason = book.orders[index].refusal
     filled = price = charged = 0
     if reason == NONE:
         fees = terms.fees[terms.fee_of[number]]
@@ -202,14 +203,15 @@ def meet(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays, i
             price = _fill_price(terms, book, quote, buys, filled)
             charged = _charge(fees, buys, filled, price)
             _trade(book, column, filled if buys else -filled, (price, raw, charged))
+            book.names[column].taken += filled
             log.curve[number, 3] += filled * price
             log.curve[number, 4] += charged + filled * abs(price - raw)
     if terms.record:
-        line = log.orders[log.order_count[0]]
-        line[0], line[1], line[2], line[3] = number, column, buys, requested
-        line[4], line[5], line[6] = filled, reason, book.order_signal[index]
-        line[7], line[8], line[9], line[10] = raw, cash, price, charged
-        log.order_count[0] += 1
+        line = log.orders[log.counts[0].orders]
+        line.number, line.column, line.buys, line.requested = number, column, buys, requested
+        line.filled, line.reason, line.signal = filled, reason, book.orders[index].signal
+        line.raw, line.cash, line.price, line.commission = raw, cash, price, charged
+        log.counts[0].orders += 1
 
 
 @kernel
@@ -219,43 +221,46 @@ def _trade(book: BookArrays, column: int, shares: int, amounts: tuple[int, int, 
     pay(book, -(shares * price) - charged)
     if shares > 0:
         increase(book, column, shares, shares * price + charged, raw)
-        book.bought[column] += shares
+        book.names[column].bought += shares
         return
-    book.shares[column] += shares
-    if book.shares[column] == 0:
+    book.names[column].shares += shares
+    if book.names[column].shares == 0:
         close_position(book, column)
-    elif book.shares[column] < 0:
-        book.failed[0] = 1
+    elif book.names[column].shares < 0:
+        book.state[0].failed = 1
 
 
 @kernel
 def _first(book: BookArrays, a: int, b: int) -> bool:
     """Whether waiting order ``a`` executes before ``b``."""
-    if book.order_buys[a] != book.order_buys[b]:
-        return not book.order_buys[a]
-    if book.order_buys[a] and book.order_weight[a] != book.order_weight[b]:
-        return book.order_weight[a] > book.order_weight[b]
-    if book.order_column[a] != book.order_column[b]:
-        return book.order_column[a] < book.order_column[b]
+    if book.orders[a].buys != book.orders[b].buys:
+        return not book.orders[a].buys
+    if book.orders[a].buys and book.orders[a].weight != book.orders[b].weight:
+        return book.orders[a].weight > book.orders[b].weight
+    if book.orders[a].column != book.orders[b].column:
+        return book.orders[a].column < book.orders[b].column
     return a < b
 
 
 @kernel
 def execution_order(book: BookArrays) -> None:
     """Sells ascending by column, then buys by descending weight: merged from runs of two, four."""
-    count, width = book.order_count[0], 1
+    count, width = book.state[0].order_count, 1
     for index in range(count):
-        book.turn[index] = index
+        book.orders[index].turn = index
     while width < count:
         for start in range(0, count, 2 * width):
             a, b = start, min(start + width, count)
             middle, end = b, min(start + 2 * width, count)
             for at in range(start, end):
-                if b >= end or (a < middle and _first(book, book.turn[a], book.turn[b])):
-                    book.spare[at] = book.turn[a]
+                if b >= end or (
+                    a < middle and _first(book, book.orders[a].turn, book.orders[b].turn)
+                ):
+                    book.orders[at].spare = book.orders[a].turn
                     a += 1
                 else:
-                    book.spare[at] = book.turn[b]
+                    book.orders[at].spare = book.orders[b].turn
                     b += 1
-        book.turn[:count] = book.spare[:count]
+        for at in range(count):
+            book.orders[at].turn = book.orders[at].spare
         width *= 2

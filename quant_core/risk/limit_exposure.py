@@ -86,7 +86,8 @@ class Exposure:
 
     Examples
     --------
-    >>> book = Exposure({"A": NameExposure(10, 1_000), "B": NameExposure(-5, -400)}, 1_400, 600, 600)
+    >>> names = {"A": NameExposure(10, 1_000), "B": NameExposure(-5, -400)}
+    >>> book = Exposure(names, gross_micros=1_400, longest_micros=600, shortest_micros=600)
     >>> later = book.after("A", Side.BUY, 2, 100)
     >>> later.gross_micros, later.worst_net_micros
     (1600, 800)

@@ -123,12 +123,12 @@ def corporate(draw, rows, columns):
         st.builds(Dividend, symbols, money, st.integers(0, rows + 3)),
         st.builds(Rights, symbols, st.sampled_from([0.3, 1.0, 2.5]), money),
         st.builds(Split, symbols, st.sampled_from([2.0, 0.5, 1.5, 1 / 3, 0.01, 1.0])),
-        st.permutations(range(max(columns, 2))).map(lambda p: Rename(f"S{p[0]}", f"S{p[1]}")),
     ]
+    if columns > 1:
+        pairs = st.permutations(range(columns))
+        kinds.append(pairs.map(lambda p: Rename(f"S{p[0]}", f"S{p[1]}")))
     days = draw(st.lists(st.integers(0, rows - 1), max_size=6))
-    acts = {row: draw(st.lists(st.one_of(kinds), max_size=3)) for row in days}
-    order = (Dividend, Rights, Split, Rename)
-    return {r: tuple(sorted(a, key=lambda x: order.index(type(x)))) for r, a in acts.items()}
+    return {row: tuple(draw(st.lists(st.one_of(kinds), max_size=3))) for row in days}
 
 
 @st.composite
@@ -139,7 +139,9 @@ def facts(draw, panel):
     holes = np.where(chance.random(shape) < 0.1, np.nan, 1.0)
     return MarketFacts(
         delistings={
-            f"S{s}": draw(st.integers(0, rows - 1)) for s in range(columns) if draw(st.integers(0, 4)) == 0
+            f"S{s}": draw(st.integers(0, rows - 1))
+            for s in range(columns)
+            if draw(st.integers(0, 4)) == 0
         },
         actions=draw(corporate(rows, columns)) if draw(some) else {},
         price=panel.close * chance.uniform(0.9, 1.1, shape) if draw(some) else None,
@@ -150,17 +152,31 @@ def facts(draw, panel):
 
 
 @st.composite
+def walks(draw):
+    """Opens, closes, volumes and membership of names that mostly trade."""
+    chance = np.random.default_rng(draw(st.integers(0, 10_000)))
+    shape = draw(st.integers(4, 25)), draw(st.integers(1, 6))
+    gap = draw(st.sampled_from([0.01, 0.05, 0.3]))
+    close = 20.0 * np.exp(np.cumsum(chance.normal(0.0, gap, shape), axis=0))
+    close = np.where(chance.random(shape) < 0.05, np.nan, np.round(close, 2))
+    opens = np.round(close * chance.uniform(1 - gap, 1 + gap, shape), 2)
+    volume = np.where(chance.random(shape) < 0.05, 0.0, chance.integers(100, 1_000_000, shape))
+    return opens, close, volume, chance.random(shape) < 0.95
+
+
+@st.composite
 def runs(draw):
     """Everything a run is called with."""
-    panel = small_panel(*draw(markets()))
+    panel = small_panel(*draw(st.one_of(walks(), walks(), markets())))
     rows, columns = panel.close.shape
     table = draw(answers(rows, columns))
     brain = draw(brains(Foretold(table.__getitem__, panel)))
-    first = draw(st.integers(1, rows - 1))
-    later = st.lists(st.booleans(), min_size=rows - first - 1, max_size=rows - first - 1)
+    first = draw(st.integers(1, min(3, rows - 1)))
+    every = draw(st.integers(1, 4))
+    scheduled = np.arange(rows - first) % every == 0
     capital = draw(st.sampled_from([1, 1_000_000_000, 100_000_000_000, 10**17]))
     market = Market(panel, {}, draw(facts(panel)))
-    return brain, market, RunWindow(first, rows - 1), np.array([True, *draw(later)]), capital
+    return brain, market, RunWindow(first, rows - 1), scheduled, capital
 
 
 class TestReference:

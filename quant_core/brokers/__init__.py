@@ -1,0 +1,1 @@
+"""Where orders go: the port every broker implements, and the simulated broker."""

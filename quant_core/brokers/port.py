@@ -1,0 +1,400 @@
+"""The port every broker implements, and the values that cross it.
+
+Only :class:`Executed` and the other events of the account move the worker's ledger;
+statuses of orders are hints, and positions are the audit. A call whose outcome is not known
+answers :class:`Unknown` and never raises once bytes may have left.
+
+Money is int64 micros, shares are integers, instants are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from quant_core.foundation.types import Session
+from quant_core.trading.actions import Split
+from quant_core.trading.events import CashFlow, Delisting, Entitlement, Renaming, Subscription
+from quant_core.trading.orders import Side
+
+
+class OrderKind(StrEnum):
+    """When and how an order meets the market. All orders end with their session."""
+
+    ON_OPEN = "on_open"
+    ON_CLOSE = "on_close"
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class OrderState(StrEnum):
+    """What the broker says of an order. A hint: only executions count."""
+
+    WORKING = "working"
+    PARTIAL = "partial"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the broker has closed the order. An execution may still arrive."""
+        return self not in (OrderState.WORKING, OrderState.PARTIAL)
+
+
+class QuoteKind(StrEnum):
+    """What a quote is worth."""
+
+    LIVE = "live"
+    DELAYED = "delayed"
+    FROZEN = "frozen"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a broker can do."""
+
+    kinds: frozenset[OrderKind]
+    short_selling: bool
+    fractional: bool
+    currency: str
+    longest_reference: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSession:
+    """An open connection: one epoch lasts until the link is lost."""
+
+    account: str
+    epoch: int
+    server_time: datetime
+    is_live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the broker can be traded with at this moment, and why not."""
+
+    link: bool
+    upstream: bool
+    synced: bool
+    data: bool
+    silence_seconds: float
+    clock_skew_seconds: float
+    can_trade: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An order that shall be sent.
+
+    ``reference`` identifies it for ever: the same reference is never sent twice;
+    ``rank`` is its place in the execution of its session (sells first, then buys by
+    weight), which the broker keeps among orders of one auction.
+    """
+
+    reference: str
+    session: Session
+    symbol: str
+    side: Side
+    shares: int
+    kind: OrderKind
+    rank: int
+    limit_micros: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The broker has the order."""
+
+    reference: str
+    broker_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The broker has refused the order, for good."""
+
+    reference: str
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody knows whether the broker has the order. Never send it again; ask."""
+
+    reference: str
+    text: str
+
+
+Submitted: TypeAlias = Accepted | Rejected | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """The broker will try; the end of the order comes as an event."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyDone:
+    """The order had ended before."""
+
+    reference: str
+    state: OrderState
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The broker does not know the order."""
+
+    reference: str
+
+
+Cancelled: TypeAlias = CancelRequested | AlreadyDone | NotFound | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReport:
+    """What a cancellation of everything has reached; ``survivors`` are still open."""
+
+    cancelled: tuple[str, ...]
+    survivors: tuple[str, ...]
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order as the broker knows it, from whatever connection it came."""
+
+    reference: str
+    broker_id: str
+    session: Session
+    symbol: str
+    side: Side
+    shares: int
+    filled: int
+    kind: OrderKind
+    state: OrderState
+    reason: str = ""
+
+
+# --- Events, in the order in which the broker made them ----------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """The connection stands; a new epoch."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The connection is gone."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the broker says that changes nothing by itself."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSeen:
+    """An order's state, as a hint."""
+
+    order: OrderView
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """Shares changed hands. ``execution_id`` makes a repetition recognisable.
+
+    ``commission_micros`` is None where it follows in its own event.
+    """
+
+    execution_id: str
+    reference: str
+    session: Session
+    symbol: str
+    side: Side
+    shares: int
+    price_micros: int
+    open_micros: int
+    commission_micros: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommissionCharged:
+    """The commission of an execution."""
+
+    execution_id: str
+    commission_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionCorrected:
+    """An execution is replaced by another one (of 0 shares: it is busted)."""
+
+    replaced_id: str
+    execution: Executed
+
+
+AccountEvent: TypeAlias = CashFlow | Entitlement | Delisting | Subscription | Split | Renaming
+"""What happens to the account without an order, in the words of the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanged:
+    """Something happened to the account without an order; ``event_id`` is unique.
+
+    ``kind`` and ``detail`` are those of the incident that tells it.
+    """
+
+    event_id: str
+    event: AccountEvent
+    kind: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DuePaid:
+    """Dividends due by the session of ``row`` became cash."""
+
+    event_id: str
+    session: Session
+    row: int
+
+
+EventBody: TypeAlias = (
+    LinkUp
+    | LinkDown
+    | Notice
+    | OrderSeen
+    | Executed
+    | CommissionCharged
+    | ExecutionCorrected
+    | AccountChanged
+    | DuePaid
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerEvent:
+    """An event with its place in the broker's order; numbers never go back."""
+
+    number: int
+    at: datetime
+    body: EventBody
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The broker's books at one moment.
+
+    Only a ``complete`` snapshot proves that something is not there: a list that could
+    not be had is not an empty list.
+    """
+
+    account: str
+    as_of: datetime
+    complete: bool
+    cash_micros: int
+    positions: Mapping[str, int]
+    open_orders: tuple[OrderView, ...]
+    completed_orders: tuple[OrderView, ...]
+    executions: tuple[Executed, ...]
+    last_event: int
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PriceQuote:
+    """A price with its age and what it is worth."""
+
+    symbol: str
+    price_micros: int
+    at: datetime
+    kind: QuoteKind
+
+
+@dataclass(frozen=True, slots=True)
+class CancelScope:
+    """Which orders a cancellation of everything means.
+
+    Empty ``references`` mean all open orders of the account.
+    """
+
+    references: tuple[str, ...] = field(default=())
+
+
+class BrokerPort(Protocol):
+    """A broker. Every call may take time; none of them blocks the loop."""
+
+    name: str
+    capabilities: Capabilities
+
+    async def open(self) -> BrokerSession:
+        """Connect. Refuses an account that is not the configured one.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer.
+        ConfigurationError
+            If the account is another one, or a live one that was not confirmed.
+        """
+        ...
+
+    def health(self) -> Health:
+        """The state of the connection, at once and from memory."""
+        ...
+
+    async def events(self, after: int) -> Sequence[BrokerEvent]:
+        """Events with numbers above ``after``, in order; waits for nothing."""
+        ...
+
+    async def snapshot(self) -> Snapshot:
+        """Cash, positions, open and completed orders, executions of the session."""
+        ...
+
+    async def quotes(self, symbols: Sequence[str]) -> Mapping[str, PriceQuote]:
+        """The latest quote of each symbol; a symbol without one is of kind NONE."""
+        ...
+
+    def normalise(self, intent: Intent) -> Intent | Rejected:
+        """The intent as the broker can take it (lot, reference, kind), or why not. Pure."""
+        ...
+
+    async def submit(self, intent: Intent) -> Submitted:
+        """Send an order whose intent is journalled. Never raises."""
+        ...
+
+    async def find(self, reference: str) -> tuple[OrderView, ...]:
+        """Everything the broker knows under a reference, from any connection."""
+        ...
+
+    async def cancel(self, reference: str) -> Cancelled:
+        """Ask for the end of an order."""
+        ...
+
+    async def cancel_all(self, scope: CancelScope) -> CancelReport:
+        """Cancel, and answer when that is confirmed, naming what is still open."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect; touches no order."""
+        ...
