@@ -169,7 +169,8 @@ def market_arrays(market: Market) -> MarketArrays:
     )
     gone = sorted(
         (row, columns[symbol])
-        for symbol, row in facts.delistings.items()
+        for row, symbols in market.delisted_rows.items()
+        for symbol in symbols
         if symbol in columns and 0 <= row < rows
     )
     nothing = np.empty((0, width))

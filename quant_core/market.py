@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_core.foundation.errors import DataRefused
+from quant_core.foundation.errors import DataRefused, InvariantBroken
 from quant_core.foundation.money import micros_array
-from quant_core.foundation.panel import MarketPanel
+from quant_core.foundation.panel import Axes, MarketPanel
 from quant_core.foundation.types import FloatMatrix, Session
 from quant_core.strategies.base import MarketView
 from quant_core.trading.actions import Action, Rename, Split, in_turn
@@ -78,12 +78,13 @@ class Market:
         factors: Mapping[str, FloatMatrix],
         facts: MarketFacts = NO_FACTS,
     ) -> None:
-        self.panel = panel
+        _check_facts(facts, panel.axes)
+        self._columns = {symbol: i for i, symbol in enumerate(panel.axes.symbols)}
+        self.panel = self._without_the_dead(panel, facts.delistings)
         self.factors = factors
         self.facts = facts
         self.price = panel.open if facts.price is None else facts.price
         self.close_in_micros = micros_array(np.where(panel.close > 0.0, panel.close, 0.0))
-        self._columns = {symbol: i for i, symbol in enumerate(panel.axes.symbols)}
         self._actions = {
             row: self._of_session(row, actions) for row, actions in sorted(facts.actions.items())
         }
@@ -92,9 +93,16 @@ class Market:
             for action in actions:
                 if isinstance(action, Split):
                     self._splits.setdefault(action.symbol, []).append((row, action.ratio))
-        self._delisted_at: dict[int, list[str]] = {}
-        for symbol, row in sorted(facts.delistings.items()):
-            self._delisted_at.setdefault(row, []).append(symbol)
+        ends = {(row, symbol) for symbol, row in facts.delistings.items()}
+        for row, actions in self._actions.items():
+            for action in actions:  # what comes into a name that has ended ends with it
+                if isinstance(action, Rename) and facts.delistings.get(action.successor, row) < row:
+                    ends.add((row, action.successor))
+        self.delisted_rows: dict[int, tuple[str, ...]] = {
+            row: tuple(sorted(symbol for end, symbol in ends if end == row))
+            for row in sorted({row for row, _ in ends})
+        }
+        """Names to be closed at the end of a session, by its row."""
 
     def session(self, row: int) -> Session:
         """The date of a row."""
@@ -146,9 +154,9 @@ class Market:
         price = self.price.item(row, column)
         return Quote(price, self.panel.volume.item(row, column), locked, volatility, volume)
 
-    def delisted_after(self, row: int) -> list[str]:
+    def delisted_after(self, row: int) -> tuple[str, ...]:
         """Names whose last session with a price is ``row``."""
-        return self._delisted_at.get(row, [])
+        return self.delisted_rows.get(row, ())
 
     def actions(self, row: int) -> tuple[Action, ...]:
         """Corporate actions whose ex-date is the session of ``row``, in their turn."""
@@ -179,7 +187,16 @@ class Market:
         On the day of a rename a split or dividend may be told under the new name: where
         that name had no price before, it is the old one's.
         """
-        predecessors = {a.successor: a.symbol for a in actions if isinstance(a, Rename)}
+        renames = [a for a in actions if isinstance(a, Rename)]
+        predecessors = {a.successor: a.symbol for a in renames}
+        if len({a.symbol for a in renames}) < len(renames):
+            raise DataRefused(
+                "a name is renamed twice in one session",
+                expected="one successor for a name",
+                found=", ".join(f"{a.symbol} to {a.successor}" for a in renames),
+                where=str(self.session(row)),
+                fix="correct the table of actions",
+            )
         told: list[Action] = []
         for action in actions:
             names = {action.symbol, action.successor if isinstance(action, Rename) else ""}
@@ -199,5 +216,39 @@ class Market:
                 told.append(replace(action, symbol=old))
         return tuple(sorted(told, key=in_turn))
 
+    def _without_the_dead(self, panel: MarketPanel, delistings: Mapping[str, int]) -> MarketPanel:
+        """The panel in which no name can be bought that is stated to have ended.
+
+        A source may state an end before its own last price; bought again, the name would
+        have no end.
+        """
+        member = panel.member
+        for symbol, row in delistings.items():
+            column = self._columns.get(symbol)
+            if column is not None and (panel.close[row + 1 :, column] > 0.0).any():
+                member = member.copy() if member is panel.member else member
+                member[row:, column] = False
+        return panel if member is panel.member else replace(panel, member=member)
+
     def _had_a_close(self, row: int, symbol: str) -> bool:
         return bool((self.close_in_micros[:row, self._columns[symbol]] > 0).any())
+
+
+def _check_facts(facts: MarketFacts, axes: Axes) -> None:
+    """Refuse facts of another market, before a run finds out in its middle."""
+    tables = {
+        "price": facts.price,
+        "locked": facts.locked,
+        "volatility": facts.volatility,
+        "average_volume": facts.average_volume,
+        "borrow": facts.borrow,
+    }
+    for name, table in tables.items():
+        if table is not None and table.shape != axes.shape:
+            raise InvariantBroken(
+                f"the market's table {name} has another shape than its prices",
+                expected=str(axes.shape),
+                found=str(table.shape),
+            )
+    if not math.isfinite(facts.borrow_rate):
+        raise InvariantBroken("the borrow rate is not a number", found=str(facts.borrow_rate))

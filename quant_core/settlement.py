@@ -9,6 +9,9 @@ Before the open (:func:`adjust`), in this order:
 4. Fractions of shares are paid at the first price.
 
 After the session's last price (:func:`settle`): delisted names are closed.
+
+What the account lets an order draw on (:func:`available_funds`) stands here too, for whoever
+lets orders meet the market: the backtest and the paper broker.
 """
 
 from __future__ import annotations
@@ -19,10 +22,10 @@ from dataclasses import dataclass, field, replace
 from quant_core.foundation.types import Session
 from quant_core.market import Market
 from quant_core.portfolio import Portfolio
-from quant_core.risk.margin import MarginRules, borrow_fee, debit_micros
+from quant_core.risk.margin import MarginRules, borrow_fee, debit_micros, margin_room
 from quant_core.trading.actions import Action, Dividend, Rename, Rights, Split, whole_shares
 from quant_core.trading.events import CashFlow, Delisting, Entitlement, Renaming, Subscription
-from quant_core.trading.fills import ExecutionRules
+from quant_core.trading.fills import ExecutionRules, Funds
 from quant_core.trading.history import Incident
 from quant_core.trading.orders import Order, Side
 
@@ -87,6 +90,33 @@ def settle(
         detail = f"{held} shares closed at {price / 1e6:.6f}"
         incidents.append(Incident(session, "delisting", symbol, detail, held * price))
     return incidents
+
+
+def available_funds(
+    portfolio: Portfolio, symbol: str, taken: int, rules: ExecutionRules, margin: MarginRules
+) -> Funds:
+    """What an order in ``symbol`` may draw on at this moment.
+
+    ``taken`` are the shares of it that earlier orders of the session have filled.
+
+    Examples
+    --------
+    >>> from quant_core.risk.margin import LONG_ONLY
+    >>> from quant_core.trading.fees import FREE
+    >>> rules = ExecutionRules(0.0, 0.0, 1, None, 0.0, FREE)
+    >>> available_funds(Portfolio(5_000_000), "AAA", 0, rules, LONG_ONLY).cash_micros
+    5000000
+    """
+    cash, held, unsettled = portfolio.cash_micros, portfolio.shares_of(symbol), 0
+    if rules.sells_next_session:
+        unsettled = portfolio.bought_in_session(symbol)
+    if not margin.allowed:
+        return Funds(cash, held, unsettled, taken)
+    long_value, short_value = portfolio.values_micros()
+    equity, gross = cash + long_value - short_value, long_value + short_value
+    return Funds(
+        cash, held, unsettled, taken, lambda cost: margin_room(equity, gross, cost, margin)
+    )
 
 
 def _charge_overnight(

@@ -34,12 +34,12 @@ from quant_core.risk.margin import (
     MarginRules,
     below_maintenance,
     check_exposure,
-    margin_room,
 )
+from quant_core.settlement import available_funds
 from quant_core.strategies.base import BaseStrategy
 from quant_core.trading.account import Book
 from quant_core.trading.events import Fill
-from quant_core.trading.fills import ExecutionRules, Funds, fill_order
+from quant_core.trading.fills import ExecutionRules, fill_order
 from quant_core.trading.history import Incident
 from quant_core.trading.orders import Order, OrderRecord, execution_order
 from quant_core.trading.sizing import SizingRules, exit_orders, rebalance_orders
@@ -80,9 +80,10 @@ def execute(
     session = market.session(row)
     done = Executed([], [])
     taken: dict[str, int] = {}
+    rules = (brain.execution, brain.margin)
     for order in execution_order(list(orders)):
         quote = market.quote(row, order.symbol)
-        funds = _funds(portfolio, order.symbol, taken.get(order.symbol, 0), brain)
+        funds = available_funds(portfolio, order.symbol, taken.get(order.symbol, 0), *rules)
         record, fill = fill_order(order, session, quote, funds, brain.execution)
         done.records.append(record)
         if fill is not None:
@@ -90,21 +91,6 @@ def execute(
             done.fills.append(fill)
             taken[fill.symbol] = taken.get(fill.symbol, 0) + fill.shares
     return done
-
-
-def _funds(portfolio: Portfolio, symbol: str, taken: int, brain: Brain) -> Funds:
-    """What an order in ``symbol`` may draw on at this moment."""
-    cash, held, unsettled = portfolio.cash_micros, portfolio.shares_of(symbol), 0
-    if brain.execution.sells_next_session:
-        unsettled = portfolio.bought_in_session(symbol)
-    if not brain.margin.allowed:
-        return Funds(cash, held, unsettled, taken)
-    long_value, short_value = portfolio.values_micros()
-    equity, gross = cash + long_value - short_value, long_value + short_value
-    margin = brain.margin
-    return Funds(
-        cash, held, unsettled, taken, lambda cost: margin_room(equity, gross, cost, margin)
-    )
 
 
 def mark(portfolio: Portfolio, market: Market, row: int) -> Book:

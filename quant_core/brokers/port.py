@@ -279,6 +279,19 @@ class DuePaid:
     row: int
 
 
+@dataclass(frozen=True, slots=True)
+class FractionPaid:
+    """The waiting fraction of a share of a name was paid out at ``price``, in currency units.
+
+    The amount follows from the fraction, which the ledger that applied the split knows.
+    """
+
+    event_id: str
+    session: Session
+    symbol: str
+    price: float
+
+
 EventBody: TypeAlias = (
     LinkUp
     | LinkDown
@@ -289,6 +302,7 @@ EventBody: TypeAlias = (
     | ExecutionCorrected
     | AccountChanged
     | DuePaid
+    | FractionPaid
 )
 
 

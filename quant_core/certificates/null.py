@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
@@ -53,6 +53,8 @@ class RandomScores(BaseStrategy):
 
     The scores of a session depend on the seed and the session alone.
     """
+
+    reads_book: ClassVar[bool] = False
 
     def __init__(self, like: BaseStrategy, seed: int) -> None:
         super().__init__(like.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -82,6 +83,17 @@ class RecordingStrategy(BaseStrategy):
         return answer
 
 
+class RecordingBookless(RecordingStrategy):
+    """The same of a strategy that does not read the book, so that it is traded as it is."""
+
+    reads_book: ClassVar[bool] = False
+
+
+def recording(strategy: BaseStrategy) -> RecordingStrategy:
+    """The strategy with its answers kept, read or not read by the engine as it says."""
+    return (RecordingStrategy if strategy.reads_book else RecordingBookless)(strategy)
+
+
 @dataclass(frozen=True, slots=True)
 class Traded:
     """A run with the answers of its strategy."""
@@ -93,13 +105,13 @@ class Traded:
 def trade_until(subject: Subject, market: Market, last_row: int) -> Traded:
     """Trade ``market`` from the start of the run to ``last_row``, keeping every answer."""
     brain = subject.new_brain()
-    recording = RecordingStrategy(brain.strategy)
+    strategy = recording(brain.strategy)
     first = subject.window.first
     history = run_backtest(
-        replace(brain, strategy=recording),
+        replace(brain, strategy=strategy),
         market,
         RunWindow(first, last_row),
         subject.scheduled[: last_row - first + 1],
         subject.capital_micros,
     )
-    return Traded(history, recording.answers)
+    return Traded(history, strategy.answers)

@@ -140,6 +140,11 @@ class CommandLog:
         self._commands.setdefault(command.id, command)
         self._states.setdefault(command.id, CommandState.RECEIVED)
 
+    @property
+    def count(self) -> int:
+        """Commands accepted so far."""
+        return len(self._commands)
+
     def state(self, name: str) -> CommandState | None:
         """How far the command of an id came, None if it was never accepted."""
         return self._states.get(name)

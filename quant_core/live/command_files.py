@@ -155,6 +155,8 @@ def send_command(
 
 def _sent(folder: Path, content: bytes) -> bool:
     """Whether the command found the place free."""
+    if os.path.lexists(folder / COMMAND_FILE):  # the link would fail: save the writing
+        return False
     try:
         _place(folder, COMMAND_FILE, content)
     except FileExistsError:

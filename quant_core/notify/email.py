@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -111,7 +112,7 @@ class EmailNotifier:
                 await client.quit(timeout=FAREWELL_SECONDS)
             return Delivered()
         finally:
-            client.close()
+            _hang_up(client)
 
     def _client(self) -> SMTP:
         server, sign_in = self._server, self._server.sign_in
@@ -188,6 +189,13 @@ def message_of(alert: Alert, sender: str, recipient: str) -> EmailMessage:
     return mail
 
 
+def _hang_up(client: SMTP) -> None:
+    """Close at once: an orderly end of TLS would wait for a server that may be silent."""
+    if isinstance(client.transport, asyncio.WriteTransport):
+        client.transport.abort()
+    client.close()
+
+
 def _secrets(sign_in: SignIn | None) -> Iterator[Secret]:
     if sign_in is not None:
         password = sign_in.password.get_secret_value()
@@ -251,7 +259,7 @@ def _broken_connection(error: Exception) -> str:
     match cause:
         case ssl.SSLCertVerificationError():
             return f"the certificate of the mail server was refused: {cause.verify_message}"
-        case OSError() if cause.strerror:
-            return f"no connection to the mail server: {cause.strerror}"
+        case OSError() if cause.errno is not None:
+            return f"no connection to the mail server: {os.strerror(cause.errno)}"
         case _:
             return f"no connection to the mail server: {type(cause).__name__}"

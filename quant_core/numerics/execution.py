@@ -18,6 +18,7 @@ from quant_core.numerics.execution_arrays import (
     MarketArrays,
     TargetArrays,
     Terms,
+    Told,
 )
 from quant_core.numerics.execution_book import (
     DEFICIT,
@@ -115,9 +116,8 @@ def _has_room(
 
 
 @kernel
-def _close(market: MarketArrays, row: int, column: int) -> int:
-    """Close in micros, 0 when there is no valid one."""
-    close = market.close[row, column]
+def _micros(close: float) -> int:
+    """A close in micros, 0 when there is no valid one."""
     return int(np.rint(close * 1e6)) if 0.0 < close < np.inf else 0
 
 
@@ -125,9 +125,9 @@ def _close(market: MarketArrays, row: int, column: int) -> int:
 def _last_close(market: MarketArrays, row: int, column: int) -> int:
     """The last valid close up to ``row`` in shares of that row, 0 when there was none."""
     known = row
-    while known > 0 and _close(market, known, column) == 0:
+    while known > 0 and _micros(market.close[known, column]) == 0:
         known -= 1
-    last = _close(market, known, column)
+    last = _micros(market.close[known, column])
     for split in range(market.split_start[column], market.split_start[column + 1]):
         if last != 0 and known < market.split_row[split] <= row:
             last = int(np.rint(last / market.split_ratio[split]))
@@ -150,7 +150,7 @@ def _decide(
             _exit(market, book, row, False)
             return
         book.state[0].peak, book.state[0].flat_from = book.state[0].equity, -1
-        tell(log, RE_ENTERED, row, 0, (0, 0, 0, -1))
+        tell(log, RE_ENTERED, row, 0, 0, Told(0, 0, -1))
     if not np.isnan(terms.stop_loss):
         _stop(terms, book, log, row)
     kind = targets.kind[decision] if decision >= 0 else HOLD
@@ -158,7 +158,7 @@ def _decide(
         _rebalance(terms, market, targets, book, row, decision)
         return
     if decision >= 0:
-        tell(log, FLATTENED if kind == FLAT else HELD, row, 0, (decision, 0, 0, -1))
+        tell(log, FLATTENED if kind == FLAT else HELD, row, 0, 0, Told(decision, 0, -1))
     _exit(market, book, row, kind == HOLD)
 
 
@@ -179,7 +179,7 @@ def _stop(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
         if fallen:
             if terms.record:
                 log.events[log.counts[0].events].cost = book.names[column].cost
-            tell(log, STOPPED, row, column, (book.names[column].mark, 0, 0, -1))
+            tell(log, STOPPED, row, column, 0, Told(book.names[column].mark, 0, -1))
 
 
 @kernel
@@ -242,7 +242,7 @@ def _move(
         if last == 0 or wanted > held:
             index = _order(book, column, True, wanted - held, last)
             book.orders[index].weight = weight
-            if _close(market, row, column) == 0:
+            if _micros(market.close[row, column]) == 0:
                 book.orders[index].refusal = NO_PRICE
             elif not market.member[row, column]:
                 book.orders[index].refusal = NOT_IN_UNIVERSE
@@ -269,7 +269,7 @@ def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays
         held = book.names[column].shares
         if held == 0 and np.isnan(book.names[column].fraction):
             continue
-        close = _close(market, row, column)
+        close = _micros(market.close[row, column])
         last = close if close != 0 else book.names[column].mark
         price = int(np.rint(last * (1.0 + terms.delisting_return)))
         if not np.isnan(book.names[column].fraction):
@@ -279,19 +279,20 @@ def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays
                 book.state[0].failed = 1
             close_position(book, column)
             pay(book, held * price)
-            tell(log, DELISTED, row, column, (held, price, held * price, -1))
+            tell(log, DELISTED, row, column, held * price, Told(held, price, -1))
 
 
 @kernel
 def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) -> None:
     """Value the book at the close and check the identity of its cash."""
     number, value = book.state[0].number, 0
+    closes = market.close[terms.first + number]
     for place in range(book.held_count[0]):
         column = book.held[place]
-        close = _close(market, terms.first + number, column)
+        close = _micros(closes[column])
         if close > 0:
             book.names[column].mark = close
-        value = _added(book, column, value)
+        value = _added(value, book.names[column].shares, book.names[column].mark)
         if terms.record:
             line = log.positions[log.counts[0].positions]
             line.number, line.column, line.stale = number, column, close <= 0
@@ -303,7 +304,7 @@ def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) 
         book.names[column].bought, book.names[column].taken = 0, 0
     for place in range(book.fractional_count[0]):
         column = book.fractional[place]
-        close = _close(market, terms.first + number, column)
+        close = _micros(closes[column])
         if close > 0:
             book.names[column].mark, book.names[column].marked = close, True
     book.state[0].receivable = _receivable(book)
@@ -319,12 +320,10 @@ def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) 
 
 
 @kernel
-def _added(book: BookArrays, column: int, value: int) -> int:
-    """``value`` with a position added; a failure where the sum is too wide."""
-    shares, mark = book.names[column].shares, book.names[column].mark
+def _added(value: int, shares: int, mark: int) -> int:
+    """``value`` with a position added; beyond the ledger's bound where the sum is too wide."""
     if float(shares) * float(mark) + value > LARGEST:
-        book.state[0].failed = 1
-        return value
+        return LARGEST + 1
     return value + shares * mark
 
 
@@ -351,6 +350,6 @@ def _guard(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
         book.state[0].peak = max(book.state[0].peak, equity)
         if equity < int(np.ceil(book.state[0].peak * (1.0 - terms.max_drawdown))):
             book.state[0].flat_from = book.state[0].number + 1
-            tell(log, TRIPPED, row, 0, (equity, book.state[0].peak, 0, -1))
+            tell(log, TRIPPED, row, 0, 0, Told(equity, book.state[0].peak, -1))
     if equity <= 0:
-        tell(log, DEFICIT, row, 0, (equity, 0, 0, -1))
+        tell(log, DEFICIT, row, 0, 0, Told(equity, 0, -1))

@@ -161,6 +161,14 @@ class LogArrays(NamedTuple):
     counts: Records
 
 
+class Told(NamedTuple):
+    """What an event says: two numbers, and the index of the corporate action (-1 = none)."""
+
+    first: int
+    second: int
+    action: int
+
+
 class Quoted(NamedTuple):
     """What an order meets: the numbers of one name in one session."""
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from quant_core.foundation.types import FloatArray, IntArray
-from quant_core.numerics.execution_arrays import ActionArrays, BookArrays, LogArrays, MarketArrays
+from quant_core.numerics.execution_arrays import (
+    ActionArrays,
+    BookArrays,
+    LogArrays,
+    MarketArrays,
+    Told,
+)
 from quant_core.numerics.jit import kernel
 
 HELD, FLATTENED, STOPPED, TRIPPED = 0, 1, 2, 3
@@ -77,15 +83,13 @@ def increase(book: BookArrays, column: int, shares: int, cost: int, price: int) 
 
 
 @kernel
-def tell(
-    log: LogArrays, kind: int, row: int, column: int, numbers: tuple[int, int, int, int]
-) -> None:
-    """Log an event: two numbers, the cash it moved, the index of the corporate action."""
+def tell(log: LogArrays, kind: int, row: int, column: int, flow: int, more: Told) -> None:
+    """Log an event: the cash it moved, two numbers, the index of the corporate action."""
     if len(log.events) == 0:
         return
     line = log.events[log.counts[0].events]
-    line.row, line.kind, line.column = row, kind, column
-    line.first, line.second, line.flow, line.action = numbers
+    line.row, line.kind, line.column, line.flow = row, kind, column, flow
+    line.first, line.second, line.action = more.first, more.second, more.action
     log.counts[0].events += 1
 
 
@@ -102,7 +106,7 @@ def pay_fraction(book: BookArrays, log: LogArrays, row: int, column: int, price:
     pay(book, paid)
     if book.names[column].shares == 0:
         book.names[column].marked = False
-    tell(log, FRACTION_PAID, row, column, (0, 0, paid, -1))
+    tell(log, FRACTION_PAID, row, column, paid, Told(0, 0, -1))
 
 
 @kernel
@@ -163,7 +167,7 @@ def _owe(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, acti
     book.dividends[place].amount = held * amount
     book.dividends[place].row = max(actions.other[action], row)
     book.state[0].entitled_count += 1
-    tell(log, DIVIDEND, row, column, (held, 0, 0, action))
+    tell(log, DIVIDEND, row, column, 0, Told(held, 0, action))
 
 
 @kernel
@@ -186,7 +190,7 @@ def _exercise(
     if shares > 0:
         increase(book, column, shares, shares * price, price)
         pay(book, -shares * price)
-    tell(log, RIGHTS, row, column, (shares, offered, -shares * price, action))
+    tell(log, RIGHTS, row, column, -shares * price, Told(shares, offered, action))
 
 
 @kernel
@@ -208,7 +212,7 @@ def _split(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, ac
         if whole == 0:  # the mark stays: it values the fraction
             book.names[column].cost = 0.0
             leave(book.held, book.held_count, column)
-        tell(log, SPLIT, row, column, (held, whole, 0, action))
+        tell(log, SPLIT, row, column, 0, Told(held, whole, action))
     for index in range(book.state[0].order_count):
         if book.orders[index].column == column:
             requested, _ = _whole_shares(book.orders[index].requested, ratio)
@@ -236,7 +240,7 @@ def _rename(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, f
     for action in range(first, last):
         old, place = actions.column[action], action - first
         if book.names[old].shares != 0:
-            tell(log, RENAME, row, old, (0, 0, 0, action))
+            tell(log, RENAME, row, old, 0, Told(0, 0, action))
         whole[place, 0], partial[place, 0] = book.names[old].shares, book.names[old].cost
         whole[place, 1] = book.names[old].mark if book.names[old].marked else 0
         partial[place, 1] = book.names[old].fraction
@@ -289,7 +293,7 @@ def _pay_due(book: BookArrays, log: LogArrays, row: int) -> None:
         column, amount = book.dividends[place].column, book.dividends[place].amount
         if book.dividends[place].row <= row:
             pay(book, amount)
-            tell(log, DIVIDEND_PAID, row, column, (0, 0, amount, -1))
+            tell(log, DIVIDEND_PAID, row, column, amount, Told(0, 0, -1))
         else:
             book.dividends[kept].column = column
             book.dividends[kept].amount = amount

@@ -193,13 +193,13 @@ def no_duplicate(case: Case) -> Finding | None:
         return None
     recent = case.before.inputs.recent_orders
     if recent is None:
-        return Finding(None, window, "at least")
-    equal = [order for order in recent if _equal(order, case)]
-    ages = [known_real(order.age_seconds, least=0.0) for order in equal]
+        return Finding(None, window, "longer ago than")
+    ages = [known_real(order.age_seconds, least=0.0) for order in recent if _equal(order, case)]
     close = [age for age in ages if age is None or not (age > window)]
     if not close:
         return None
-    return Finding(None if None in close else min(age for age in close if age is not None), window)
+    known = [age for age in close if age is not None]
+    return Finding(min(known) if len(known) == len(close) else None, window, "longer ago than")
 
 
 def within_parent(case: Case) -> Finding | None:
@@ -211,7 +211,7 @@ def within_parent(case: Case) -> Finding | None:
     start, target, children = _parent(case)
     after = case.after.exposure.name(case.intent.symbol)
     if start is None or target is None or after.shares is None:
-        return Finding(None, None)
+        return Finding(None, "a change of this name", "must have")
     buys = case.intent.side.is_buy
     change = target - start if buys else start - target
     left = target - after.shares if buys else after.shares - target

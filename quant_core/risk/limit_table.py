@@ -199,7 +199,7 @@ RULES: tuple[Rule, ...] = (
     Rule("turnover_per_day", "value of a session's fills and open orders", _SOFT, _REDUCING,
          WithOrder(usage.turnover_per_day),
          "max_turnover_per_day", "times the equity at its start", "micros"),
-    Rule("duplicate_order", "time in which an equal order of the same decision is a duplicate",
+    Rule("duplicate_order", "an equal order of the same decision was sent",
          _HARD, _REDUCING, check.no_duplicate, "duplicate_window_seconds", *_SECONDS),
     # What the order belongs to.
     Rule("closes_more_than_held", "a sale or cover closes at most what is held",

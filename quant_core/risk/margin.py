@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from quant_core.foundation.errors import StrategyError
+from quant_core.foundation.errors import ConfigurationError, StrategyError
 from quant_core.foundation.money import rate_on
 from quant_core.trading.account import Book
 from quant_core.trading.target import Weights
@@ -43,6 +43,17 @@ class MarginRules:
     max_gross: float = 2.0
     max_net: float = 1.0
     debit_rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        margins = 0.0 < self.initial <= 1.0 and 0.0 <= self.maintenance <= 1.0
+        bounds = (self.max_gross, self.max_net, self.debit_rate)
+        if not (margins and all(0.0 <= bound < math.inf for bound in bounds)):
+            raise ConfigurationError(
+                "the rules of the margin account are impossible",
+                expected="0 < initial <= 1, 0 <= maintenance <= 1, finite limits >= 0",
+                found=str(self),
+                where="short",
+            )
 
 
 LONG_ONLY = MarginRules()

@@ -32,6 +32,8 @@ def whole(x: float) -> int:
 class World:
     """The market: matrices [row][symbol] as lists, and what is known beside them.
 
+    ``price`` is what orders meet; ``at_open`` says that it is the open, and not another.
+
     ``actions[row]`` holds tuples: ("dividend", symbol, micros, pay row), ("rights", symbol,
     ratio, micros), ("split", symbol, ratio), ("rename", symbol, successor).
     """
@@ -48,6 +50,7 @@ class World:
     average_volume: list[list[float]] | None = None
     borrow: list[list[float]] | None = None
     borrow_rate: float = 0.0
+    at_open: bool = True
 
 
 @dataclass
@@ -159,6 +162,21 @@ class Account:
 
         named = map(holder, self.world.actions[t])
         return sorted(named, key=lambda a: (ORDER_OF_ACTIONS.index(a[0]), a[1]))
+
+    def ends(self, t: int, s: int) -> bool:
+        """Whether a name is closed at the end of row t.
+
+        After its last session; and if a holding comes into it later still, on that day.
+        """
+        end = self.world.delisted.get(s)
+        joined = any(a[0] == "rename" and a[2] == s for a in self.today.get(t, []))
+        return end is not None and (end == t or (end < t and joined))
+
+    def buyable(self, t: int, s: int) -> bool:
+        """In the universe, and not said to have ended while its prices go on."""
+        end = self.world.delisted.get(s, len(self.world.days))
+        goes_on = any(valid(row[s]) for row in self.world.close[end + 1 :])
+        return self.world.member[t][s] and not (t >= end and goes_on)
 
     def locatable(self, t: int, s: int) -> bool:
         return self.world.borrow is None or math.isfinite(self.world.borrow[t][s])

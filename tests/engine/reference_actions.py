@@ -110,7 +110,7 @@ class Twin(Account):
 
     def delist(self, t: int) -> None:
         for s in sorted(self.book):
-            if self.world.delisted.get(s) == t:
+            if self.ends(t, s):
                 close = self.world.close[t][s]
                 last = m(close) if valid(close) else self.book[s].mark
                 price = round(last * (1 + self.terms.delisting_return))
@@ -172,7 +172,7 @@ class Twin(Account):
 
     def wishes_for(self, t: int, s: int, weight: float) -> list[Wish]:
         held, price = self.held(s), self.last_close(t, s)
-        why = "" if self.world.member[t][s] else "refused_not_in_universe"
+        why = "" if self.buyable(t, s) else "refused_not_in_universe"
         if not valid(self.world.close[t][s]):
             why = "refused_no_price"
         if weight and not price:

@@ -6,15 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_core.trading.history import RunHistory
+from tests.engine.market_strategies import ScriptedStrategy
 from tests.engine.reference_account import Terms, Told, World
 from tests.engine.reference_actions import simulate
-from tests.engine.whole_worlds import Table, decisions, engine_run, terms, worlds
+from tests.engine.whole_worlds import Foretold, Table, decisions, engine_run, terms, worlds
 
 
 def both(
-    world: World, table: Table, scheduled: list[bool], capital: float, rules: Terms
+    world: World,
+    table: Table,
+    scheduled: list[bool],
+    capital: float,
+    rules: Terms,
+    strategy: type[ScriptedStrategy] = ScriptedStrategy,
 ) -> tuple[RunHistory, Told]:
-    history = engine_run(world, table, scheduled, capital, rules)
+    history = engine_run(world, table, scheduled, capital, rules, strategy)
     return history, simulate(world, lambda t: table[t], scheduled, 1, capital, rules)
 
 
@@ -62,12 +68,12 @@ def shares_of(history: RunHistory) -> list[dict[int, int]]:
 
 
 class TestReference:
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=220, deadline=None)
     @given(st.data())
     def test_long_only(self, data):
         self.compare(data, may_short=False)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=220, deadline=None)
     @given(st.data())
     def test_long_short(self, data):
         self.compare(data, may_short=True)
@@ -79,12 +85,15 @@ class TestReference:
         later = st.lists(st.booleans(), min_size=rows - 2, max_size=rows - 2)
         scheduled = [True, *data.draw(later)]
         capital = data.draw(st.sampled_from([1_000.0, 100_000.0]))
-        history, told = both(world, table, scheduled, capital, data.draw(terms(may_short)))
+        rules = data.draw(terms(may_short))
+        # Session by session, or in the compiled loop where it takes such a run.
+        strategy = data.draw(st.sampled_from([ScriptedStrategy, Foretold]))
+        history, told = both(world, table, scheduled, capital, rules, strategy)
         assert_identical(history, told, world)
 
 
 class TestProperties:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_every_micro_is_accounted_for(self, data):
         """Cash moves by fills and told incidents alone; equity is cash, positions, claims."""
@@ -103,7 +112,7 @@ class TestProperties:
             owed = history.receivable_micros[number]
             assert history.equity_micros[number] == cash + value + owed
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_a_long_only_book_never_owes_and_is_never_short(self, data):
         world = data.draw(worlds())

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from quant_core.foundation.errors import DataRefused
+from quant_core.foundation.errors import ConfigurationError, DataRefused, InvariantBroken
 from quant_core.portfolio import Portfolio
+from quant_core.risk.margin import MarginRules
 from quant_core.trading.actions import Dividend, Rename, Rights, Split
 from tests.engine.reference import m
 from tests.scenarios.table import (
@@ -17,6 +18,7 @@ from tests.scenarios.table import (
     cash,
     equity,
     fills,
+    orders,
     receivable,
     shares,
     told,
@@ -71,6 +73,37 @@ class TestRefusals:
     def test_a_name_that_the_market_does_not_have(self, action):
         with pytest.raises(DataRefused, match=r"XYZ(.|\n)*2024-01-03"):
             held({2: (action,)}).run()
+
+    def test_a_name_renamed_twice_on_one_day(self):
+        twice = (Rename("S0", "S1"), Rename("S0", "S2"))
+        with pytest.raises(DataRefused, match=r"renamed twice in one session(.|\n)*S0 to S2"):
+            held({2: twice}, columns=3).run()
+
+    @pytest.mark.parametrize(
+        "numbers",
+        [
+            {"initial": 0.0},
+            {"initial": NAN},
+            {"initial": 1.5},
+            {"maintenance": -0.1},
+            {"maintenance": 1.1},
+            {"max_gross": NAN},
+            {"debit_rate": math.inf},
+        ],
+        ids=str,
+    )
+    def test_a_margin_account_that_cannot_be(self, numbers):
+        with pytest.raises(ConfigurationError, match="margin account are impossible"):
+            MarginRules(allowed=True, **numbers)
+
+    def test_a_borrow_rate_that_is_no_number(self):
+        with pytest.raises(InvariantBroken, match="borrow rate is not a number"):
+            held({}, borrow_rate=NAN).run()
+
+    @pytest.mark.parametrize("table", ["borrow", "locked", "volatility", "average_volume"])
+    def test_a_table_of_another_market(self, table):
+        with pytest.raises(InvariantBroken, match=f"table {table} has another shape"):
+            held({}, **{table: [[0.0]] * 2}).run()
 
 
 class TestRows:
@@ -173,6 +206,21 @@ class TestGoneNames:
             delisted={0: 2},
         ).run()
         assert told(history) == ["2 delisting S0 5000"]
+        assert cash(history) == ["5000", "10000", "10000", "10000"]
+
+    def test_what_comes_into_a_name_that_has_ended_ends_with_it(self):
+        history = held({3: (Rename("S0", "S1"),)}, columns=2, delisted={1: 1}).run()
+        assert told(history) == ["3 rename S0", "3 delisting S1 5000"]
+        assert cash(history)[-1] == "10000"
+
+    def test_a_name_that_is_said_to_have_ended_is_not_bought_again(self):
+        scenario = held({}, delisted={0: 2})  # its prices go on
+        scenario.weights = {day: {0: 0.5} for day in range(4)}
+        history = scenario.run()
+        assert orders(history) == [
+            "3 buy S0 0/500 refused_not_in_universe",
+            "4 buy S0 0/500 refused_not_in_universe",
+        ]
         assert cash(history) == ["5000", "10000", "10000", "10000"]
 
     def test_a_claim_outlives_its_name(self):

@@ -218,6 +218,7 @@ def test_fills_and_equity_to_the_micro(name, market_of, tmp_path):
 def run_case(case: Case, market: Market, output: Path) -> Path:
     """Run the command of the case; returns its folder of results."""
     settings = {
+        "execution.participation_cap": "null",
         "data.root": market.root,
         "report.output": output,
         "strategy.top_k": case.top_k,

@@ -44,6 +44,10 @@ def worlds(draw) -> World:
     for table in (price, close):
         table[rng.random(table.shape) < holes] = NAN
         table[rng.random(table.shape) < holes / 5] = 0.0
+    for s in range(columns):
+        if rng.random() < holes:  # halted for days: what waits for a price has to wait
+            start = int(rng.integers(1, rows))
+            price[start : start + 4, s] = close[start : start + 4, s] = NAN
     volume = rng.integers(0, 3000, (rows, columns)).astype(float)
     volume[rng.random(volume.shape) < holes] = NAN
     gaps = rng.choice([1, 1, 1, 3, 4], rows).cumsum().tolist()
@@ -54,7 +58,8 @@ def worlds(draw) -> World:
     borrow = rng.choice([0.0, 0.003, 0.25, 3.0], (rows, columns))
     borrow[rng.random(borrow.shape) < draw(odds)] = NAN
     delisted = {s: int(rng.integers(0, rows)) for s in range(columns) if rng.random() < draw(odds)}
-    for s, row in delisted.items():
+    goes_on = draw(st.booleans())  # a source that states an end before its own last price
+    for s, row in () if goes_on else delisted.items():
         price[row + 1 :, s] = close[row + 1 :, s] = NAN
     return World(
         days=[date(2024, 1, 2) + timedelta(days=gap) for gap in gaps],
@@ -69,6 +74,7 @@ def worlds(draw) -> World:
         average_volume=maybe(with_holes(rng, rng.uniform(50, 5000, (rows, columns)), holes)),
         borrow=maybe(borrow),
         borrow_rate=draw(st.sampled_from([0.0, 0.05])),
+        at_open=draw(st.booleans()),
     )
 
 
@@ -121,7 +127,7 @@ def terms(draw, may_short: bool) -> Terms:
         breaker_cooldown=draw(st.sampled_from([None, 0, 2])),
         may_short=may_short,
         initial=draw(st.sampled_from([0.5, 0.25, 1.0])),
-        maintenance=draw(st.sampled_from([0.3, 0.0])),
+        maintenance=draw(st.sampled_from([0.25, 0.0])),
         debit_rate=draw(st.sampled_from([0.0, 0.06])),
     )
 
@@ -142,8 +148,19 @@ def decisions(draw, rows: int, columns: int, may_short: bool) -> Table:
     return table
 
 
+class Foretold(ScriptedStrategy):
+    """A strategy that says it does not look at the book: the compiled loop may run it."""
+
+    reads_book = False
+
+
 def engine_run(
-    world: World, table: Table, scheduled: list[bool], capital: float, rules: Terms
+    world: World,
+    table: Table,
+    scheduled: list[bool],
+    capital: float,
+    rules: Terms,
+    strategy: type[ScriptedStrategy] = ScriptedStrategy,
 ) -> RunHistory:
     """The same world and terms through the engine."""
     panel = MarketPanel(
@@ -151,13 +168,13 @@ def engine_run(
             np.array(world.days, dtype="datetime64[D]"),
             tuple(f"S{s}" for s in range(len(world.close[0]))),
         ),
-        np.array(world.price),
+        np.array(world.price) if world.at_open else np.full_like(world.price, 1.0),
         np.array(world.close),
         np.array(world.volume),
         np.array(world.member, dtype=bool),
     )
     brain = Brain(
-        ScriptedStrategy(lambda row: answer(table[row], rules.may_short), panel),
+        strategy(lambda row: answer(table[row], rules.may_short), panel),
         execution_rules(rules),
         RiskRules(
             rules.max_pos_weight,
@@ -208,6 +225,7 @@ def facts_of(world: World) -> MarketFacts:
     return MarketFacts(
         delistings={f"S{s}": row for s, row in world.delisted.items()},
         actions={row: tuple(map(engine_action, some)) for row, some in world.actions.items()},
+        price=None if world.at_open else np.array(world.price),
         locked=None if world.locked is None else np.array(world.locked, dtype=np.int8),
         volatility=matrix(world.volatility),
         average_volume=matrix(world.average_volume),

@@ -31,6 +31,7 @@ COMMANDS = {
     "run_factor_computation.py": ("run_factor_computation.py",),
     "run_backtest.py": ("run_backtest.py",),
     "python -m quant_core sql": ("-m", "quant_core", "sql"),
+    "python -m quant_core prove": ("-m", "quant_core", "prove"),
 }
 TYPES = {
     pl.Date: "date",

@@ -28,7 +28,7 @@ from tests.jobs.market import rows, write_csv
 
 SPEAKERS = tuple(
     path
-    for folder in ("jobs", "reports")
+    for folder in ("jobs", "reports", "certificates")
     for path in sorted((PROJECT / "quant_core" / folder).glob("*.py"))
 )
 HAN = re.compile(r"[\u4e00-\u9fff]")

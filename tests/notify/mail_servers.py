@@ -88,8 +88,12 @@ class Inbox:
             self.changed.notify_all()
         return "250 taken over"
 
-    # The names under which the server looks for them.
-    handle_MAIL, handle_RCPT, handle_DATA = mail, recipient, data
+    def __getattr__(self, name: str) -> object:
+        """The server looks for these under names of its own."""
+        hooks = {"handle_MAIL": "mail", "handle_RCPT": "recipient", "handle_DATA": "data"}
+        if name in hooks:
+            return getattr(self, hooks[name])
+        raise AttributeError(name)
 
 
 def check_password(
