@@ -27,6 +27,7 @@ from quant_core.numerics import execution
 from quant_core.numerics.execution_arrays import (
     ActionArrays,
     BookArrays,
+    Impact,
     LogArrays,
     MarketArrays,
     Records,
@@ -40,10 +41,12 @@ from quant_core.risk.breakers import cap_weights
 from quant_core.strategies.base import BaseStrategy
 from quant_core.trading.account import Book
 from quant_core.trading.actions import Action, Dividend, Rename, Rights, Split
-from quant_core.trading.fees import FeeColumns, FeeSchedule
+from quant_core.trading.fees import CommissionModel, FeeColumns, FeeSchedule
+from quant_core.trading.impact import ImpactModel
 from quant_core.trading.target import Flat, Hold, Target, Weights
 from quant_core.trading_day import Brain
 
+NO_IMPACT = ImpactModel("none")
 LARGEST_EXACT = 2.0**53
 """Whole numbers up to it are exact as float64."""
 LARGEST_RATIO = 1e6
@@ -85,7 +88,6 @@ def accepts(brain: Brain, market: Market) -> bool:
         not brain.margin.allowed
         and not brain.strategy.reads_book
         and all(_fits(action) for actions in days for action in actions)
-        and not any(_renamed_twice(actions) for actions in days)
     )
 
 
@@ -100,11 +102,6 @@ def _fits(action: Action) -> bool:
             return 1 / LARGEST_RATIO <= ratio <= LARGEST_RATIO
         case Rename():
             return True
-
-
-def _renamed_twice(actions: Sequence[Action]) -> bool:
-    renamed = [action.symbol for action in actions if isinstance(action, Rename)]
-    return len(renamed) != len(set(renamed))
 
 
 def known_answers(
@@ -141,9 +138,10 @@ def trade_compiled(
     """Trade the rows; None = the readable loop must."""
     decided = tuple(answer for answer in answers if answer is not None)
     targets = target_arrays(market, answers, brain.risk.max_pos_weight)
-    terms = terms_of(brain, market, rows, record=True)
-    if targets is None or terms is None:
+    fees = fee_tables(brain.execution.commission, market, rows)
+    if targets is None or fees is None:
         return None
+    terms = terms_of(brain, fees, rows, record=True)
     acts, actions = action_arrays(market, brain.execution.lot)
     arrays = market_arrays(market)
     dividends = int((actions.kind == DIVIDEND).sum())
@@ -167,12 +165,12 @@ def market_arrays(market: Market) -> MarketArrays:
         for place, action in enumerate(market.actions(row))
         if isinstance(action, Split)
     )
-    gone = sorted(
+    gone = [
         (row, columns[symbol])
         for row, symbols in market.delisted_rows.items()
         for symbol in symbols
         if symbol in columns and 0 <= row < rows
-    )
+    ]
     nothing = np.empty((0, width))
     return MarketArrays(
         price=_read_only(market.price),
@@ -228,18 +226,33 @@ def _numbers(action: Action, columns: dict[str, int], lot: int) -> tuple[int, fl
             return RENAME, 0.0, 0, columns[successor]
 
 
-def terms_of(brain: Brain, market: Market, rows: range, *, record: bool) -> Terms | None:
-    """The rules as numbers; None = a fee is too large to be exact in them."""
-    rules, risk = brain.execution, brain.risk
-    schedules = [rules.commission.on(market.session(row)) for row in rows]
+def fee_tables(
+    model: CommissionModel, market: Market, rows: range
+) -> tuple[FloatArray, IntArray] | None:
+    """The schedules of a model, and which one holds in each session of a run.
+
+    None = a fee is too large to be exact as float64.
+    """
+    schedules = [
+        model.on(day) for day in market.panel.axes.sessions[rows.start : rows.stop].tolist()
+    ]
     different = list({id(schedule): schedule for schedule in schedules}.values())
     place = {id(schedule): i for i, schedule in enumerate(different)}
     if not all(_exact(schedule) for schedule in different):
         return None
+    tables = np.array([schedule.as_array() for schedule in different])
+    return tables, _whole([place[id(schedule)] for schedule in schedules])
+
+
+def terms_of(
+    brain: Brain, fees: tuple[FloatArray, IntArray], rows: range, *, record: bool
+) -> Terms:
+    """The rules as numbers, with the :func:`fee_tables` of their commission."""
+    rules, risk = brain.execution, brain.risk
     return Terms(
-        fees=np.array([schedule.as_array() for schedule in different]),
-        fee_of=_whole([place[id(schedule)] for schedule in schedules]),
-        impact=np.zeros(5) if rules.impact is None else rules.impact.as_array(),
+        fees=fees[0],
+        fee_of=fees[1],
+        impact=Impact(*(NO_IMPACT if rules.impact is None else rules.impact).as_array().tolist()),
         has_impact=rules.impact is not None,
         cash_buffer=float(rules.cash_buffer),
         slippage=float(rules.slippage),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from quant_core.foundation.errors import DataRefused, InvariantBroken
 from quant_core.foundation.money import micros_array
 from quant_core.foundation.panel import Axes, MarketPanel
-from quant_core.foundation.types import FloatMatrix, Session
+from quant_core.foundation.types import FloatMatrix, IntArray, Session
 from quant_core.strategies.base import MarketView
 from quant_core.trading.actions import Action, Rename, Split, in_turn
 from quant_core.trading.fills import FREE, Quote
@@ -84,7 +85,6 @@ class Market:
         self.factors = factors
         self.facts = facts
         self.price = panel.open if facts.price is None else facts.price
-        self.close_in_micros = micros_array(np.where(panel.close > 0.0, panel.close, 0.0))
         self._actions = {
             row: self._of_session(row, actions) for row, actions in sorted(facts.actions.items())
         }
@@ -103,6 +103,11 @@ class Market:
             for row in sorted({row for row, _ in ends})
         }
         """Names to be closed at the end of a session, by its row."""
+
+    @cached_property
+    def close_in_micros(self) -> IntArray:
+        """Closes in micros, 0 where there is no valid one; made when first asked for."""
+        return micros_array(np.where(self.panel.close > 0.0, self.panel.close, 0.0))
 
     def session(self, row: int) -> Session:
         """The date of a row."""
@@ -231,7 +236,7 @@ class Market:
         return panel if member is panel.member else replace(panel, member=member)
 
     def _had_a_close(self, row: int, symbol: str) -> bool:
-        return bool((self.close_in_micros[:row, self._columns[symbol]] > 0).any())
+        return bool((self.panel.close[:row, self._columns[symbol]] > 0.0).any())
 
 
 def _check_facts(facts: MarketFacts, axes: Axes) -> None:

@@ -114,9 +114,11 @@ def available_funds(
         return Funds(cash, held, unsettled, taken)
     long_value, short_value = portfolio.values_micros()
     equity, gross = cash + long_value - short_value, long_value + short_value
-    return Funds(
-        cash, held, unsettled, taken, lambda cost: margin_room(equity, gross, cost, margin)
-    )
+
+    def room(cost_micros: int) -> int:
+        return margin_room(equity, gross, cost_micros, margin)
+
+    return Funds(cash, held, unsettled, taken, room)
 
 
 def _charge_overnight(

@@ -44,6 +44,18 @@ def write_text_atomically(path: Path, text: str) -> None:
     write_atomically(path, lambda part: _write_text(part, text))
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add whole lines to the end of a file, and fsync it.
+
+    A crash leaves at most a last line without its end, which readers leave out.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 def sync(path: Path) -> None:
     """fsync a file or a folder."""
     descriptor = os.open(path, os.O_RDONLY)

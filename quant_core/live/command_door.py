@@ -195,11 +195,16 @@ class CommandDoor:
             If the folder cannot be changed: the worker has to say so and stop trading.
         """
         claims: list[Claim] = []
-        while len(claims) < at_most:
-            claim = claim_command(self._folder, self._addressee.instance, now)
-            if claim is None:
-                break
-            claims.append(claim)
+        try:
+            while len(claims) < at_most:
+                claim = claim_command(self._folder, self._addressee.instance, now)
+                if claim is None:
+                    break
+                claims.append(claim)
+        except OSError:
+            if not claims:
+                raise
+            # What was taken is answered; the next poll meets the same disk and says so.
         return self._answered(claims)
 
     def finish(self, arrival: Arrival) -> None:

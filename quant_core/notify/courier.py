@@ -106,7 +106,7 @@ class Courier:
     random : Random
         Source of the jitter.
     mask : Mask
-        Blots secrets out of alerts before anything is written.
+        Blots secrets out of alerts, before anything is written, and out of problems.
     clock : Callable[[], datetime]
         The present instant; tells when a window of repeats is over.
     """
@@ -290,11 +290,11 @@ class Courier:
                 now = asyncio.get_running_loop().time()
                 until = now + self._pace.rest(refusals, self._random)
                 lane.refusals[identity] = (refusals, until)
-                lane.status = replace(status, failures=0, problem=reason)
+                lane.status = replace(status, failures=0, problem=self._mask.over(reason))
                 return 0.0
             case Unavailable(reason):
                 failures = status.failures + 1
-                lane.status = replace(status, failures=failures, problem=reason)
+                lane.status = replace(status, failures=failures, problem=self._mask.over(reason))
                 return self._pace.rest(failures, self._random)
 
 

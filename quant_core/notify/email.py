@@ -14,6 +14,7 @@ from email.utils import format_datetime, parseaddr
 from ipaddress import ip_address
 from pathlib import Path
 from re import ASCII, fullmatch
+from socket import gaierror
 from typing import Literal, TypeAlias
 
 from aiosmtplib import (
@@ -108,11 +109,10 @@ class EmailNotifier:
             return self._outcome(error)
         else:
             # Taken over: whatever the farewell brings, the mail must not be sent again.
-            with suppress(SMTPException, OSError):
-                await client.quit(timeout=FAREWELL_SECONDS)
+            await _take_leave(client)
             return Delivered()
         finally:
-            _hang_up(client)
+            _hang_up(client, client.transport)
 
     def _client(self) -> SMTP:
         server, sign_in = self._server, self._server.sign_in
@@ -189,10 +189,19 @@ def message_of(alert: Alert, sender: str, recipient: str) -> EmailMessage:
     return mail
 
 
-def _hang_up(client: SMTP) -> None:
+async def _take_leave(client: SMTP) -> None:
+    connection = client.transport  # the client forgets it as soon as the server closes
+    try:
+        with suppress(SMTPException, OSError):
+            await client.quit(timeout=FAREWELL_SECONDS)
+    finally:
+        _hang_up(client, connection)
+
+
+def _hang_up(client: SMTP, connection: asyncio.BaseTransport | None) -> None:
     """Close at once: an orderly end of TLS would wait for a server that may be silent."""
-    if isinstance(client.transport, asyncio.WriteTransport):
-        client.transport.abort()
+    if isinstance(connection, asyncio.WriteTransport):
+        connection.abort()
     client.close()
 
 
@@ -259,6 +268,8 @@ def _broken_connection(error: Exception) -> str:
     match cause:
         case ssl.SSLCertVerificationError():
             return f"the certificate of the mail server was refused: {cause.verify_message}"
+        case gaierror():
+            return f"the name of the mail server was not found: {cause.strerror}"
         case OSError() if cause.errno is not None:
             return f"no connection to the mail server: {os.strerror(cause.errno)}"
         case _:

@@ -188,10 +188,10 @@ class Outbox:
         if len(self._entries) > self._limits.pending // 2:
             return ()
         lost = {
-            "were dropped, for the outbox was full": self._untold,
-            "could not be read from the outbox": self._unreadable,
+            "dropped, for the outbox was full": self._untold,
+            "not readable in the outbox": self._unreadable,
         }
-        told = [f"{number} alerts {what}" for what, number in lost.items() if number]
+        told = [f"alerts {what}: {number}" for what, number in lost.items() if number]
         if not told:
             return ()
         self._untold = self._unreadable = 0

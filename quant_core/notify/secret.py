@@ -94,7 +94,7 @@ def _parts(secret: str) -> Iterator[str]:
     scheme, separator, rest = secret.partition("://")
     if not separator:
         return
-    parts = [part for part in re.split(r"[/:@?&=#]+", rest) if len(part) >= SHORTEST_PART]
+    parts = [part for part in re.split(r"[/:@?&=#\[\]]+", rest) if len(part) >= SHORTEST_PART]
     yield from parts
     yield from (unquote(part) for part in parts)
     try:

@@ -16,6 +16,7 @@ from quant_core.numerics.execution_arrays import (
     BookArrays,
     LogArrays,
     MarketArrays,
+    Records,
     TargetArrays,
     Terms,
     Told,
@@ -188,17 +189,18 @@ def _exit(market: MarketArrays, book: BookArrays, row: int, only_stopped: bool) 
     for place in range(book.held_count[0]):
         column = book.held[place]
         if not only_stopped or book.names[column].stopped:
-            _order(book, column, False, book.names[column].shares, _last_close(market, row, column))
+            held = book.names[column].shares
+            _order(book.orders, book.state, column, -held, _last_close(market, row, column))
 
 
 @kernel
-def _order(book: BookArrays, column: int, buys: bool, requested: int, signal: int) -> int:
-    """Add a waiting order; returns its index."""
-    index = book.state[0].order_count
-    book.orders[index].column, book.orders[index].buys = column, buys
-    book.orders[index].requested, book.orders[index].signal = requested, signal
-    book.orders[index].weight, book.orders[index].refusal = 0.0, NONE
-    book.state[0].order_count = index + 1
+def _order(orders: Records, state: Records, column: int, requested: int, signal: int) -> int:
+    """Add a waiting order to buy, or for negative shares to sell; returns its index."""
+    index = state[0].order_count
+    order = orders[index]
+    order.column, order.buys, order.requested = column, requested >= 0, abs(requested)
+    order.signal, order.weight, order.refusal = signal, 0.0, NONE
+    state[0].order_count = index + 1
     return index
 
 
@@ -212,52 +214,63 @@ def _rebalance(
     decision: int,
 ) -> None:
     """Orders for every name that is held or named, by ascending column."""
+    closes = market.close[row]
+    columns, weights, names, held = targets.column, targets.weight, book.names, book.held
     at, end = targets.start[decision], targets.start[decision + 1]
     place, count = 0, book.held_count[0]
+    investable = book.state[0].equity - book.state[0].receivable
     while at < end or place < count:
-        named = targets.column[at] if at < end else NOWHERE
-        owned = book.held[place] if place < count else NOWHERE
+        named = columns[at] if at < end else NOWHERE
+        owned = held[place] if place < count else NOWHERE
         column, weight = min(named, owned), 0.0
         if named == column:
-            weight = targets.weight[at]
+            weight = weights[at]
             at += 1
         if owned == column:
             place += 1
-            if book.names[column].stopped:
+            if names[column].stopped:
                 weight = 0.0
-        _move(terms, market, book, row, column, weight)
+        if owned == column or weight != 0.0:
+            last = _micros(closes[column])
+            if last == 0:
+                last = _last_close(market, row, column)
+            wanted = _wanted(terms, investable, weight, last, names[column].shares)
+            if wanted != names[column].shares or last == 0:
+                _move(market, book, row, (column, wanted, last), weight)
 
 
 @kernel
 def _move(
-    terms: Terms, market: MarketArrays, book: BookArrays, row: int, column: int, weight: float
+    market: MarketArrays, book: BookArrays, row: int, numbers: tuple[int, int, int], weight: float
 ) -> None:
-    """The order that moves one name to its weight, if any."""
-    held, last = book.names[column].shares, 0
-    if weight != 0.0 or held != 0:
-        last = _last_close(market, row, column)
-    wanted = 0
-    if weight != 0.0:
-        wanted = held if last == 0 else _wanted(terms, book, weight, last)
-        if last == 0 or wanted > held:
-            index = _order(book, column, True, wanted - held, last)
-            book.orders[index].weight = weight
+    """The order that moves one name to the shares wanted, if any."""
+    column, wanted, last = numbers
+    held = book.names[column].shares
+    if wanted < 0:
+        book.state[0].failed = 1
+    elif wanted != held or (last == 0 and weight != 0.0):
+        index = _order(book.orders, book.state, column, wanted - held, last)
+        book.orders[index].weight = weight
+        if wanted >= held:
             if _micros(market.close[row, column]) == 0:
                 book.orders[index].refusal = NO_PRICE
             elif not market.member[row, column]:
                 book.orders[index].refusal = NOT_IN_UNIVERSE
-    if wanted < held:
-        _order(book, column, False, held - wanted, last)
 
 
 @kernel
-def _wanted(terms: Terms, book: BookArrays, weight: float, close: int) -> int:
-    """Whole lots that the weight buys at the close, after the buffer."""
-    investable = book.state[0].equity - book.state[0].receivable
+def _wanted(terms: Terms, investable: int, weight: float, close: int, held: int) -> int:
+    """Whole lots that the weight buys at the close, after the buffer; -1 = too wide a number.
+
+    A name that never had a close stays as it is.
+    """
+    if weight == 0.0:
+        return 0
+    if close == 0:
+        return held
     budget = weight * (1.0 - terms.cash_buffer) * investable
     if not budget < WIDEST or float(close) * terms.lot > WIDEST:
-        book.state[0].failed = 1
-        return 0
+        return -1
     return max(int(np.floor(budget)), 0) // (close * terms.lot) * terms.lot
 
 
@@ -285,20 +298,21 @@ def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays
 @kernel
 def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) -> None:
     """Value the book at the close and check the identity of its cash."""
-    number, value = book.state[0].number, 0
+    number, value, record = book.state[0].number, 0, terms.record
+    names, held, positions, counts = book.names, book.held, log.positions, log.counts
     closes = market.close[terms.first + number]
     for place in range(book.held_count[0]):
-        column = book.held[place]
+        column = held[place]
+        name = names[column]
         close = _micros(closes[column])
         if close > 0:
-            book.names[column].mark = close
-        value = _added(value, book.names[column].shares, book.names[column].mark)
-        if terms.record:
-            line = log.positions[log.counts[0].positions]
+            name.mark = close
+        value = _added(value, name.shares, name.mark)
+        if record:
+            line = positions[counts[0].positions]
             line.number, line.column, line.stale = number, column, close <= 0
-            line.shares, line.mark = book.names[column].shares, book.names[column].mark
-            line.cost = book.names[column].cost
-            log.counts[0].positions += 1
+            line.shares, line.mark, line.cost = name.shares, name.mark, name.cost
+            counts[0].positions += 1
     for index in range(book.state[0].order_count):
         column = book.orders[index].column
         book.names[column].bought, book.names[column].taken = 0, 0

@@ -59,6 +59,16 @@ class ActionArrays(NamedTuple):
     other: IntArray
 
 
+class Impact(NamedTuple):
+    """Parameters of the impact, in the order of ``ImpactModel.as_array()``."""
+
+    spread: float
+    coefficient: float
+    exponent: float
+    duration: float
+    permanent: float
+
+
 class Terms(NamedTuple):
     """How orders execute and what stops them; NaN and -1 switch a rule off.
 
@@ -69,7 +79,7 @@ class Terms(NamedTuple):
 
     fees: FloatArray
     fee_of: IntArray
-    impact: FloatArray
+    impact: Impact
     has_impact: bool
     cash_buffer: float
     slippage: float

@@ -2,6 +2,9 @@
 
 A compiled copy of :mod:`quant_core.trading.fees`, :mod:`quant_core.trading.impact` and
 :mod:`quant_core.trading.fills`, for buys and sells of a long-only book.
+
+Every array taken out of a tuple is counted, which costs more than the arithmetic: what runs for
+each order takes its arrays out once, or is given numbers.
 """
 
 from __future__ import annotations
@@ -9,7 +12,15 @@ from __future__ import annotations
 import numpy as np
 
 from quant_core.foundation.types import FloatArray
-from quant_core.numerics.execution_arrays import BookArrays, LogArrays, MarketArrays, Quoted, Terms
+from quant_core.numerics.execution_arrays import (
+    BookArrays,
+    Impact,
+    LogArrays,
+    MarketArrays,
+    Quoted,
+    Records,
+    Terms,
+)
 from quant_core.numerics.execution_book import close_position, increase, pay
 from quant_core.numerics.jit import kernel
 
@@ -20,27 +31,30 @@ NO_PRICE, NOT_IN_UNIVERSE, POSITION = 8, 9, 10
 
 WIDEST = 4e18
 """Products beyond it are not computed in 64 bits."""
+TOO_WIDE = -(1 << 62)
+"""Stands for a number that is not computed: the twin must."""
 
 
 @kernel
 def _charge(fees: FloatArray, buys: bool, shares: int, price: int) -> int:
-    """Fees of one order; -1 when they are too wide."""
+    """Fees of one order, or ``TOO_WIDE``."""
     if shares == 0:
         return 0
     notional = float(shares * price)
     total = commission = 0
-    for position in range(len(fees)):
-        fee = fees[position]
+    for line in range(len(fees)):
         charged = 0
-        if fee[5 if buys else 6] > 0.0:
-            rated, passed = np.rint(fee[0] * notional), np.rint(fee[7] * commission)
-            if not rated + shares * fee[1] + passed < WIDEST:
-                return -1
-            charged = max(int(rated) + shares * int(fee[1]) + int(passed), int(fee[2]))
-            charged = _at_most(charged, np.rint(fee[3] * notional))
-            charged = _at_most(charged, fee[4])
+        if fees[line, 5 if buys else 6] > 0.0:
+            rated = np.rint(fees[line, 0] * notional)
+            passed = np.rint(fees[line, 7] * commission)
+            if not rated + shares * fees[line, 1] + passed < WIDEST:
+                return TOO_WIDE
+            charged = int(rated) + shares * int(fees[line, 1]) + int(passed)
+            charged = max(charged, int(fees[line, 2]))
+            charged = _at_most(charged, np.rint(fees[line, 3] * notional))
+            charged = _at_most(charged, fees[line, 4])
         total += charged
-        if position == 0:
+        if line == 0:
             commission = charged
     return total
 
@@ -51,63 +65,62 @@ def _at_most(charged: int, limit: float) -> int:
 
 
 @kernel
-def _impact(impact: FloatArray, shares: int, quote: Quoted) -> float:
+def _impact(impact: Impact, shares: int, quote: Quoted) -> float:
     """Fraction of the price, NaN = unknown."""
-    half_spread = 0.5 * impact[0]
-    if impact[1] == 0.0 and impact[4] == 0.0:
+    half_spread = 0.5 * impact.spread
+    if impact.coefficient == 0.0 and impact.permanent == 0.0:
         return half_spread
     known = 0.0 <= quote.volatility < np.inf and 0.0 < quote.average_volume < np.inf
     if not known:
         return np.nan
     participation = shares / quote.average_volume
-    rate = participation / impact[3]
-    powered = np.sqrt(rate) if impact[2] == 0.5 else rate ** impact[2]
-    temporary = impact[1] * quote.volatility * powered
-    return half_spread + temporary + impact[4] * quote.volatility * participation
+    rate = participation / impact.duration
+    powered = np.sqrt(rate) if impact.exponent == 0.5 else rate**impact.exponent
+    temporary = impact.coefficient * quote.volatility * powered
+    return half_spread + temporary + impact.permanent * quote.volatility * participation
 
 
 @kernel
-def _fill_price(terms: Terms, book: BookArrays, quote: Quoted, buys: bool, shares: int) -> int:
-    """Price with slippage and impact, in micros."""
+def _fill_price(terms: Terms, quote: Quoted, buys: bool, shares: int) -> int:
+    """Price with slippage and impact, in micros, or ``TOO_WIDE``."""
     against = terms.slippage
     if terms.has_impact:
         against += _impact(terms.impact, shares, quote)
     scaled = quote.price * (1.0 + against if buys else 1.0 - against) * 1e6
-    if not abs(scaled) < 1e18:
-        book.state[0].failed = 1
-        return 0
-    return int(np.rint(scaled))
+    return int(np.rint(scaled)) if abs(scaled) < 1e18 else TOO_WIDE
 
 
 @kernel
-def _allows(
-    terms: Terms, book: BookArrays, quote: Quoted, buys: bool, shares: int, fees: FloatArray
-) -> bool:
-    """Whether the cash pays for ``shares`` and their fees."""
-    price = _fill_price(terms, book, quote, buys, shares)
+def _left(terms: Terms, quote: Quoted, buys: bool, shares: int, fees: FloatArray, cash: int) -> int:
+    """Cash after a fill of ``shares`` and their fees: negative where it cannot be paid."""
+    price = _fill_price(terms, quote, buys, shares)
+    if price == TOO_WIDE:
+        return TOO_WIDE
     wide = float(shares) * float(price) > WIDEST
-    charged = -1 if wide else _charge(fees, buys, shares, price)
-    if charged < 0:
-        book.state[0].failed = 0 if buys and book.state[0].failed == 0 else 1
-        return False
-    if buys:
-        return shares * price + charged <= book.state[0].cash
-    return book.state[0].cash + shares * price - charged >= 0
+    charged = TOO_WIDE if wide else _charge(fees, buys, shares, price)
+    if charged == TOO_WIDE:
+        return -1 if buys else TOO_WIDE
+    return cash - charged - (shares * price if buys else -shares * price)
 
 
 @kernel
 def _paid_for(
-    terms: Terms, book: BookArrays, quote: Quoted, buys: bool, shares: int, fees: FloatArray
+    terms: Terms, quote: Quoted, buys: bool, shares: int, fees: FloatArray, cash: int
 ) -> int:
-    """Shares that the cash allows: found by halving, as the twin finds them."""
-    if not buys:
-        return shares if _allows(terms, book, quote, buys, shares, fees) else 0
-    if shares % terms.lot == 0 and _allows(terms, book, quote, buys, shares, fees):
-        return shares
+    """Shares that the cash allows, found by halving as the twin finds them, or ``TOO_WIDE``."""
+    if not buys or shares % terms.lot == 0:
+        left = _left(terms, quote, buys, shares, fees, cash)
+        if left == TOO_WIDE:
+            return TOO_WIDE
+        if left >= 0 or not buys:
+            return shares if left >= 0 else 0
     low, high = 0, shares // terms.lot
     while low < high:
         middle = (low + high + 1) // 2
-        if _allows(terms, book, quote, buys, middle * terms.lot, fees):
+        left = _left(terms, quote, buys, middle * terms.lot, fees, cash)
+        if left == TOO_WIDE:
+            return TOO_WIDE
+        if left >= 0:
             low = middle
         else:
             high = middle - 1
@@ -115,50 +128,31 @@ def _paid_for(
 
 
 @kernel
-def _by_volume(terms: Terms, book: BookArrays, index: int, volume: float) -> int:
-    """Shares that the participation cap leaves after the earlier orders of the session."""
-    requested = book.orders[index].requested
+def _by_volume(terms: Terms, requested: int, volume: float, taken: int) -> int:
+    """Shares that the participation cap leaves, or ``TOO_WIDE``."""
     if np.isnan(terms.participation_cap):
         return requested
     if not volume > 0.0:
         return 0
     most = terms.participation_cap * volume
     if not most < WIDEST:
-        book.state[0].failed = 1
-        return 0
-    taken = book.names[book.orders[index].column].taken
+        return TOO_WIDE
     return min(requested, max(int(np.floor(most / terms.lot)) * terms.lot - taken, 0))
 
 
 @kernel
-def _most(
-    terms: Terms, book: BookArrays, quote: Quoted, index: int, fees: FloatArray
-) -> tuple[int, int]:
-    """What an order that meets a market gets, and why not more."""
-    column, buys = book.orders[index].column, book.orders[index].buys
-    requested = book.orders[index].requested
-    shares = _by_volume(terms, book, index, quote.volume)
-    reason = VOLUME if shares < requested else NONE
-    unsettled = book.names[column].bought if terms.sells_next_session else 0
-    settled = max(book.names[column].shares - unsettled, 0)
-    if not buys and shares > settled:
-        shares, reason = settled, NOT_SETTLED if unsettled > 0 else POSITION
-    paid_for = _paid_for(terms, book, quote, buys, shares, fees)
-    if paid_for < shares:
-        return paid_for, CASH
-    return shares, reason
-
-
-@kernel
-def _obstacle(terms: Terms, book: BookArrays, quote: Quoted, buys: bool, requested: int) -> int:
-    """Why a name that trades does not trade for this order."""
+def _obstacle(terms: Terms, quote: Quoted, buys: bool, requested: int) -> int:
+    """Why a name that trades does not trade for this order, or ``TOO_WIDE``."""
     if buys and quote.locked == 1:
         return LIMIT_UP
     if not buys and quote.locked == 2:
         return LIMIT_DOWN
     if terms.has_impact and not np.isfinite(_impact(terms.impact, requested, quote)):
         return UNKNOWN_IMPACT
-    return NONE if _fill_price(terms, book, quote, buys, requested) > 0 else HALTED
+    price = _fill_price(terms, quote, buys, requested)
+    if price == TOO_WIDE:
+        return TOO_WIDE
+    return NONE if price > 0 else HALTED
 
 
 @kernel
@@ -175,41 +169,59 @@ def _quote(market: MarketArrays, row: int, column: int) -> Quoted:
 
 
 @kernel
-def _raw_micros(book: BookArrays, quote: Quoted) -> int:
-    """The raw price, 0 when the name does not trade."""
+def _raw_micros(quote: Quoted) -> int:
+    """The raw price, 0 when the name does not trade, or ``TOO_WIDE``."""
     if not 0.0 < quote.price < np.inf or quote.volume == 0.0:
         return 0
-    if not quote.price * 1e6 < 1e18:
-        book.state[0].failed = 1
-        return 0
-    return int(np.rint(quote.price * 1e6))
+    return int(np.rint(quote.price * 1e6)) if quote.price * 1e6 < 1e18 else TOO_WIDE
+
+
+@kernel
+def _most(
+    terms: Terms, names: Records, order: Records, quote: Quoted, fees: FloatArray, cash: int
+) -> tuple[int, int]:
+    """What an order that meets a market gets, and why not more."""
+    name, buys = names[order.column], order.buys != 0
+    shares = _by_volume(terms, order.requested, quote.volume, name.taken)
+    reason = VOLUME if shares < order.requested else NONE
+    unsettled = name.bought if terms.sells_next_session else 0
+    settled = max(name.shares - unsettled, 0)
+    if not buys and shares > settled:
+        shares, reason = settled, NOT_SETTLED if unsettled > 0 else POSITION
+    if shares == TOO_WIDE:
+        return TOO_WIDE, reason
+    paid_for = _paid_for(terms, quote, buys, shares, fees, cash)
+    return (paid_for, CASH) if paid_for < shares else (shares, reason)
 
 
 @kernel
 def meet(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays, index: int) -> None:
     """Let one waiting order meet the session."""
-    number, column = book.state[0].number, book.orders[index].column
-    buys, requested = book.orders[index].buys, book.orders[index].requested
-    quote = _quote(market, terms.first + number, column)
-    raw, cash = _raw_micros(book, quote), book.state[0].cash
-    reason = _obstacle(terms, book, quote, buys, requested) if raw != 0 else HALTED
-    if book.orders[index].refusal != NONE:
-        reason = book.orders[index].refusal
+    order, state, names = book.orders[index], book.state, book.names
+    number, cash, buys = state[0].number, state[0].cash, order.buys != 0
+    quote = _quote(market, terms.first + number, order.column)
+    raw = _raw_micros(quote)
+    reason = _obstacle(terms, quote, buys, order.requested) if raw != 0 else HALTED
+    failed = raw == TOO_WIDE or reason == TOO_WIDE
+    if order.refusal != NONE:
+        reason = order.refusal
     filled = price = charged = 0
     if reason == NONE:
         fees = terms.fees[terms.fee_of[number]]
-        filled, reason = _most(terms, book, quote, index, fees)
+        filled, reason = _most(terms, names, order, quote, fees, cash)
         if filled > 0:
-            price = _fill_price(terms, book, quote, buys, filled)
+            price = _fill_price(terms, quote, buys, filled)
             charged = _charge(fees, buys, filled, price)
-            _trade(book, column, filled if buys else -filled, (price, raw, charged))
-            book.names[column].taken += filled
+            _trade(book, order.column, filled if buys else -filled, (price, raw, charged))
             log.curve[number, 3] += filled * price
             log.curve[number, 4] += charged + filled * abs(price - raw)
+    if failed or filled < 0:
+        state[0].failed = 1
     if terms.record:
         line = log.orders[log.counts[0].orders]
-        line.number, line.column, line.buys, line.requested = number, column, buys, requested
-        line.filled, line.reason, line.signal = filled, reason, book.orders[index].signal
+        line.number, line.column, line.buys = number, order.column, order.buys
+        line.requested, line.signal = order.requested, order.signal
+        line.filled, line.reason = filled, reason
         line.raw, line.cash, line.price, line.commission = raw, cash, price, charged
         log.counts[0].orders += 1
 
@@ -218,49 +230,66 @@ def meet(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays, i
 def _trade(book: BookArrays, column: int, shares: int, amounts: tuple[int, int, int]) -> None:
     """Change the book by a fill; negative shares are sold."""
     price, raw, charged = amounts
+    name = book.names[column]
     pay(book, -(shares * price) - charged)
+    name.taken += abs(shares)
     if shares > 0:
         increase(book, column, shares, shares * price + charged, raw)
-        book.names[column].bought += shares
+        name.bought += shares
         return
-    book.names[column].shares += shares
-    if book.names[column].shares == 0:
+    name.shares += shares
+    if name.shares == 0:
         close_position(book, column)
-    elif book.names[column].shares < 0:
+    elif name.shares < 0:
         book.state[0].failed = 1
 
 
 @kernel
-def _first(book: BookArrays, a: int, b: int) -> bool:
+def _first(orders: Records, a: int, b: int) -> bool:
     """Whether waiting order ``a`` executes before ``b``."""
-    if book.orders[a].buys != book.orders[b].buys:
-        return not book.orders[a].buys
-    if book.orders[a].buys and book.orders[a].weight != book.orders[b].weight:
-        return book.orders[a].weight > book.orders[b].weight
-    if book.orders[a].column != book.orders[b].column:
-        return book.orders[a].column < book.orders[b].column
+    one, other = orders[a], orders[b]
+    if one.buys != other.buys:
+        return one.buys < other.buys
+    if one.buys != 0 and one.weight != other.weight:
+        return one.weight > other.weight
+    if one.column != other.column:
+        return one.column < other.column
     return a < b
 
 
 @kernel
 def execution_order(book: BookArrays) -> None:
-    """Sells ascending by column, then buys by descending weight: merged from runs of two, four."""
-    count, width = book.state[0].order_count, 1
-    for index in range(count):
-        book.orders[index].turn = index
+    """Sells ascending by column, then buys by descending weight.
+
+    Orders come ascending by column: sells before buys, and equal weights, are in turn already.
+    Else they are merged, from runs of one, two, four and so on.
+    """
+    orders, count = book.orders, book.state[0].order_count
+    place = 0
+    for buys in range(2):
+        for index in range(count):
+            if orders[index].buys == buys:
+                orders[place].turn = index
+                place += 1
+    for place in range(1, count):
+        if not _first(orders, orders[place - 1].turn, orders[place].turn):
+            _merge(orders, count)
+            return
+
+
+@kernel
+def _merge(orders: Records, count: int) -> None:
+    width = 1
     while width < count:
         for start in range(0, count, 2 * width):
             a, b = start, min(start + width, count)
             middle, end = b, min(start + 2 * width, count)
             for at in range(start, end):
-                if b >= end or (
-                    a < middle and _first(book, book.orders[a].turn, book.orders[b].turn)
-                ):
-                    book.orders[at].spare = book.orders[a].turn
-                    a += 1
-                else:
-                    book.orders[at].spare = book.orders[b].turn
-                    b += 1
+                takes_b = a >= middle
+                if not takes_b and b < end:
+                    takes_b = _first(orders, orders[b].turn, orders[a].turn)
+                orders[at].spare = orders[b if takes_b else a].turn
+                a, b = (a, b + 1) if takes_b else (a + 1, b)
         for at in range(count):
-            book.orders[at].turn = book.orders[at].spare
+            orders[at].turn = orders[at].spare
         width *= 2

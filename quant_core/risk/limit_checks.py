@@ -18,7 +18,6 @@ from quant_core.risk.gate_inputs import (
     TradingState,
     known_real,
     known_whole,
-    total,
 )
 from quant_core.risk.limit_case import Case
 from quant_core.risk.limit_findings import Finding, at_most, shown
@@ -220,11 +219,10 @@ def within_parent(case: Case) -> Finding | None:
 
 
 def _parent(case: Case) -> tuple[int | None, int | None, int | None]:
-    name = case.before.exposure.name(case.intent.symbol)
-    quantity = known_whole(case.intent.quantity, least=1)
+    """Shares at the decision, its target, and what was sent for it, this order included."""
     if case.intent.purpose is OrderPurpose.FLAT:
-        ordered = name.buys if case.intent.side.is_buy else name.sells
-        return name.shares, 0, total(ordered, quantity)
+        shares = case.before.exposure.name(case.intent.symbol).shares
+        return shares, 0, known_whole(case.intent.quantity, least=1)
     parent = case.after.inputs.parents.get(case.intent.symbol)
     if parent is None:
         return None, None, None

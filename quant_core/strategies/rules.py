@@ -96,19 +96,16 @@ class LinearStrategy(BaseStrategy):
             names[self._weighing_factor] = None
         return tuple(names)
 
+    @property
+    def holds_equal_shares(self) -> bool:
+        """Whether a target is the first ``top_k`` of :meth:`ranked` with equal weights."""
+        return self._weighting == "equal" and self._short_names == 0
+
     def decide(self, view: MarketView, book: Book) -> Target:
         """Weights of the best names, or Hold when no name is eligible."""
-        values = [view.factor(name) for name in self._weights]
-        known = np.logical_or.reduce([np.isfinite(v) for v in values])
-        eligible = view.eligible & known
-        if self._weighing_factor is not None:
-            measure = view.factor(self._weighing_factor)
-            eligible = eligible & (measure > 0.0) & np.isfinite(measure)
+        score, eligible = self._scored(view)
         if not eligible.any():
             return Hold("no eligible name: no factor is known at this close")
-        score = np.zeros(len(view.symbols))
-        for value, weight in zip(values, self._weights.values(), strict=True):
-            score = score + standardise(value, eligible) * weight
         chosen = highest(score, eligible, self.settings.top_k)
         shares = self._shares_of_equity(view, score, eligible, chosen)
         weights = {view.symbols[i]: float(w) for i, w in zip(chosen.tolist(), shares, strict=True)}
@@ -119,6 +116,24 @@ class LinearStrategy(BaseStrategy):
         lowest = highest(-score, left, self._short_names).tolist()
         sold = {view.symbols[i]: -self._short_exposure / len(lowest) for i in lowest}
         return Weights(weights | sold, short=True)
+
+    def ranked(self, view: MarketView, count: int) -> IntArray:
+        """Columns of the ``count`` best names, best first; none when no name is eligible."""
+        score, eligible = self._scored(view)
+        return highest(score, eligible, count)
+
+    def _scored(self, view: MarketView) -> tuple[FloatArray, BoolArray]:
+        """Scores, and the names they rank."""
+        values = [view.factor(name) for name in self._weights]
+        known = np.logical_or.reduce([np.isfinite(v) for v in values])
+        eligible = view.eligible & known
+        if self._weighing_factor is not None:
+            measure = view.factor(self._weighing_factor)
+            eligible = eligible & (measure > 0.0) & np.isfinite(measure)
+        score = np.zeros(len(view.symbols))
+        for value, weight in zip(values, self._weights.values(), strict=True):
+            score = score + standardise(value, eligible) * weight
+        return score, eligible
 
     def _shares_of_equity(
         self, view: MarketView, score: FloatArray, eligible: BoolArray, chosen: IntArray
@@ -180,5 +195,10 @@ def highest(score: FloatArray, eligible: BoolArray, count: int) -> IntArray:
     [1, 2]
     """
     columns = np.flatnonzero(eligible)
-    ranked = np.argsort(-score[columns], kind="stable")
-    return columns[ranked[:count]]
+    low_first = -score[columns]
+    if 0 < count < len(columns):  # only the names that reach the last place are sorted
+        last = np.partition(low_first, count - 1)[count - 1]
+        if np.isfinite(last):
+            reach = low_first <= last
+            columns, low_first = columns[reach], low_first[reach]
+    return columns[np.argsort(low_first, kind="stable")[:count]]

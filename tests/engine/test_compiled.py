@@ -124,11 +124,12 @@ def corporate(draw, rows, columns):
         st.builds(Rights, symbols, st.sampled_from([0.3, 1.0, 2.5]), money),
         st.builds(Split, symbols, st.sampled_from([2.0, 0.5, 1.5, 1 / 3, 0.01, 1.0])),
     ]
-    if columns > 1:
-        pairs = st.permutations(range(columns))
-        kinds.append(pairs.map(lambda p: Rename(f"S{p[0]}", f"S{p[1]}")))
     days = draw(st.lists(st.integers(0, rows - 1), max_size=6))
-    return {row: tuple(draw(st.lists(st.one_of(kinds), max_size=3))) for row in days}
+    acts = {row: draw(st.lists(st.one_of(kinds), max_size=3)) for row in days}
+    for row, chosen in acts.items():
+        names = draw(st.permutations(range(columns)))[: draw(st.integers(0, 3))]
+        chosen += [Rename(f"S{a}", f"S{b}") for a, b in itertools.pairwise(names) if row % 2]
+    return {row: tuple(chosen) for row, chosen in acts.items()}
 
 
 @st.composite

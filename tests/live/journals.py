@@ -47,7 +47,7 @@ def put(folder: Path, lines: list[bytes], number: int = 1) -> None:
 def failing(number: int):
     """A call of the system that fails."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
     return fail

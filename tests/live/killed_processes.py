@@ -101,7 +101,7 @@ def journal_writers(folder: Path) -> dict[str, object]:
 def state_writers(folder: Path) -> dict[str, object]:
     """A reader while writers write, are killed and started again."""
     random, path = Random(2), folder / "dashboard_state.json"
-    document = {"positions": [{"symbol": f"S{i}", "shares": i} for i in range(100)]}
+    document = {"positions": [{"symbol": f"S{i}", "shares": i} for i in range(30)]}
     StateWriter(path, "w0", VALIDITY, now).write({**document, "check": 1})
 
     def write_for_ever(_: int) -> None:
@@ -206,6 +206,8 @@ def serve(live: Path, journal_folder: Path, key: bytes, wanted: int, report: int
             else:
                 door.finish(arrival)
         arrivals = door.poll(now())
+        if not arrivals:
+            Event().wait(0.0002)
     journal.close()
     os._exit(0)
 

@@ -231,9 +231,7 @@ class TestProperties:
 class TestRefusals:
     @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
     @pytest.mark.parametrize("step", ["mkstemp", "write_text", "replace"])
-    def test_a_disk_that_refuses_leaves_the_old_state(
-        self, path, clock, monkeypatch, step, number
-    ):
+    def test_a_disk_that_refuses_leaves_the_old_state(self, path, clock, monkeypatch, step, number):
         state = writer(path, clock)
         state.write({"equity": 1})
         with monkeypatch.context() as broken:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_core.live import journal_entries, journal_orders
+from quant_core.live.commands import Action, Addressee, Refusal, new_command, sign_command
 from quant_core.live.journal_codec import body_document, body_of
 from quant_core.live.journal_entries import (
     BODIES,
@@ -27,6 +28,7 @@ from quant_core.live.journal_files import (
 )
 from quant_core.live.journal_kinds import Kind
 from quant_core.trading.account import Book, Position
+from tests.house.source_tree import ROOT
 from tests.live.journals import DAY
 
 MICROS = st.integers(-(10**18), 10**18)
@@ -113,3 +115,31 @@ class TestProperties:
         ]
         assert len(amounts) > 8
         assert [f for f in amounts if "float" in str(f[2])] == []
+
+
+class TestPage:
+    """The reference page lists what there is."""
+
+    TEXT = (ROOT / "docs" / "reference" / "live-files.md").read_text("utf-8")
+    ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|", re.MULTILINE)
+
+    def rows(self, heading: str) -> dict[str, str]:
+        """First and second cell of the table under a heading."""
+        return dict(self.ROW.findall(self.TEXT.partition(f"\n## {heading}\n")[2].split("\n## ")[0]))
+
+    def test_every_kind_with_its_members(self):
+        listed = {
+            kind: re.findall(r"`(\w+)`", members)
+            for kind, members in self.rows("Kinds of entries").items()
+        }
+        assert listed == {
+            kind.value: [each.name for each in fields(body)] for kind, body in BODIES.items()
+        }
+
+    def test_every_refusal(self):
+        assert list(self.rows("Refused commands")) == [reason.value for reason in Refusal]
+
+    def test_every_member_of_a_command(self):
+        key, at = b"k" * 64, datetime(2024, 1, 2, tzinfo=UTC)
+        command = new_command(Action.STOP, Addressee("DU1", "any"), at)
+        assert set(self.rows("command.json")) == set(json.loads(sign_command(command, key)))

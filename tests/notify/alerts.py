@@ -84,4 +84,4 @@ class Recorder:
 
 def send(notifier: Notifier, message: Alert | None = None) -> Delivery:
     """One attempt in an event loop of its own."""
-    return asyncio.run(notifier.send(message or alert()))  # type: ignore[arg-type]  a coroutine it is
+    return asyncio.run(notifier.send(message or alert()))

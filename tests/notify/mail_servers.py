@@ -88,12 +88,10 @@ class Inbox:
             self.changed.notify_all()
         return "250 taken over"
 
-    def __getattr__(self, name: str) -> object:
-        """The server looks for these under names of its own."""
-        hooks = {"handle_MAIL": "mail", "handle_RCPT": "recipient", "handle_DATA": "data"}
-        if name in hooks:
-            return getattr(self, hooks[name])
-        raise AttributeError(name)
+
+# The server looks for the hooks under names of its own.
+for command, hook in (("MAIL", Inbox.mail), ("RCPT", Inbox.recipient), ("DATA", Inbox.data)):
+    setattr(Inbox, f"handle_{command}", hook)
 
 
 def check_password(

@@ -107,6 +107,40 @@ class TestBoundaries:
         assert codes(Change({}, both, {"max_gross_micros": 19_500 * UNIT - 1}).verdict())
         assert not codes(Change({}, both, {"max_gross_micros": 19_500 * UNIT}).verdict())
 
+    def test_one_share_at_one_micro(self):
+        """The smallest order there is passes, and so do the smallest numbers around it."""
+        smallest = {name: 1 for name in ("limit_price_micros", "reference_price_micros")}
+        inputs = held(1, 1) | parent(1, 2, 0) | orders() | sent() | {"previous_closes": {"AAA": 1}}
+        assert Change({"quantity": 1} | smallest, inputs).verdict().allowed
+        again = sent(SentOrder("AAA", Side.BUY, 1, INTENT.rebalance_id, 0.0))
+        assert codes(Change({"quantity": 1} | smallest, inputs | again).verdict()) == {
+            "duplicate_order"
+        }
+        other = sent(SentOrder("AAA", Side.BUY, 1, INTENT.rebalance_id, 0.0))
+        assert Change({"quantity": 2}, other).verdict().allowed
+
+    def test_not_even_one_share_is_sold_that_is_not_held(self):
+        inputs = held(0) | parent(0, -5, 0) | orders()
+        refused = Change(inputs=inputs).verdict(replace(SALE, quantity=1))
+        assert codes(refused) == {"closes_more_than_held"}
+
+    @pytest.mark.parametrize(
+        ("name", "value", "words"),
+        [
+            ("kill_latched", True, "must be clear, found set"),
+            ("kill_latched", None, "must be clear, found not known"),
+            ("accepts_orders", False, "must be open for orders, found closed"),
+            ("accepts_orders", None, "must be open for orders, found not known"),
+            ("account", "U100", "must be DU100, found U100"),
+            ("state", TradingState.REDUCING, "must be normal, found reducing"),
+            ("restricted", frozenset({"AAA"}), "must be off it, found on the restricted list"),
+            ("parents", {}, "must have a change of this name, found not known"),
+        ],
+    )
+    def test_states_are_told_in_words(self, name, value, words):
+        (refusal,) = Change(inputs={name: value}).verdict().refusals
+        assert refusal.text.endswith(words)
+
     def test_no_limit_is_set(self):
         """With every limit off, what cannot be off still stands."""
         off = {field.name: None for field in fields(Limits) if field.default is None}

@@ -124,7 +124,9 @@ class DayPlan:
 
 
 class VenueClock(Protocol):
-    """Where the venue stands in time."""
+    """Where the venue stands in time; ``start`` is where a new venue begins."""
+
+    start: VenueTime
 
     def session(self, row: int) -> Session | None:
         """The session of a row, also of the one behind the data; None = there is none."""

@@ -1,0 +1,1 @@
+"""Many combinations of settings, one table."""

@@ -1,0 +1,71 @@
+"""Trials on the processes of this machine.
+
+Workers are forked: they share the market, the stored factors and the loaded machine code with
+the process that prepared them, without a copy. They compute with numpy and kernels alone, so
+that no thread of the parent is needed in them. Where a system cannot fork, one process does all.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+
+from quant_core.foundation.settings import Settings
+from quant_core.sweeps.trials import Row, World, run_trial
+
+CHUNKS_A_WORKER = 4
+LONGEST_CHUNK = 100
+
+Rows = list[tuple[int, Row]]
+"""Rows by the number of their combination."""
+
+_shared: list[tuple[World, Sequence[tuple[int, Settings]]]] = []
+
+
+def run_local(
+    world: World, wanted: Sequence[tuple[int, Settings]], workers: int
+) -> Iterator[Rows]:
+    """Rows of the combinations as they come, on ``workers`` processes.
+
+    Neighbours in ``wanted`` go to the same process: those that share scores should be.
+    """
+    chunks = chunked(len(wanted), workers)
+    if workers == 1 or len(chunks) == 1 or "fork" not in multiprocessing.get_all_start_methods():
+        for chunk in chunks:
+            yield [(number, run_trial(world, settings)) for number, settings in wanted[chunk]]
+        return
+    _shared[:] = [(world, wanted)]
+    try:
+        with multiprocessing.get_context("fork").Pool(workers, _leave_interrupts_alone) as pool:
+            yield from pool.imap_unordered(_run_chunk, [(c.start, c.stop) for c in chunks])
+    finally:
+        _shared.clear()
+
+
+def chunked(count: int, workers: int) -> list[slice]:
+    """Stretches of the work: long enough to share scores, short enough to share the work.
+
+    Examples
+    --------
+    >>> chunked(10, 2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None), slice(6, 8, None), slice(8, 10, None)]
+    """
+    length = max(1, min(LONGEST_CHUNK, -(-count // (CHUNKS_A_WORKER * workers))))
+    return [slice(begun, min(begun + length, count)) for begun in range(0, count, length)]
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run_chunk(bounds: tuple[int, int]) -> Rows:
+    world, wanted = _shared[0]
+    return [(number, run_trial(world, settings)) for number, settings in wanted[slice(*bounds)]]
+
+
+def _leave_interrupts_alone() -> None:
+    """Ctrl-C is the parent's: it ends the workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,175 @@
+"""One combination traded: its curve, and the numbers of it that a table compares.
+
+1. :class:`World` - the market that trials share, and what makes a trial of settings.
+2. :func:`run_trial` - targets, the session loop without its records, metrics.
+
+The loop, the ledger and the metrics are those of a single run: a trial ends with the very same
+equity. What the compiled loop does not take runs readably.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from quant_core.backtest_engine import RunWindow, run_backtest
+from quant_core.compiled_backtest import accepts, known_answers, target_arrays
+from quant_core.compiled_curve import Course, curve_of
+from quant_core.foundation.errors import QuantError
+from quant_core.foundation.settings import Settings
+from quant_core.foundation.types import BoolArray, IntArray
+from quant_core.market import Market
+from quant_core.numerics.execution_arrays import TargetArrays
+from quant_core.performance.curve import run_curve
+from quant_core.performance.drawdowns import drawdown_path
+from quant_core.performance.implementation_costs import (
+    annual_turnover,
+    equity_before,
+    session_turnover,
+)
+from quant_core.performance.ratios import annual_volatility, sharpe_ratio
+from quant_core.performance.returns import per_period_rate
+from quant_core.performance.sharpe_inference import SharpeSample
+from quant_core.strategies.rules import LinearStrategy
+from quant_core.sweeps.rankings import Rankings
+from quant_core.trading.history import RunHistory
+from quant_core.trading_day import Brain
+
+PERIODS_PER_YEAR = 252
+DONE, REFUSED = "done", "refused"
+
+Row = dict[str, str | int | float | None]
+"""One line of the table of a sweep."""
+
+METRICS = (
+    "final_equity_micros",
+    "total_return",
+    "cagr",
+    "annual_volatility",
+    "sharpe",
+    "max_drawdown",
+    "annual_turnover",
+    "total_costs_micros",
+)
+"""Numbers of a trial, in the order of the table; money in micros is exact."""
+
+SAMPLE = ("session_sharpe", "skewness", "kurtosis", "observations")
+"""What the deflated Sharpe ratio of a trial needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a combination trades with."""
+
+    brain: Brain
+    scheduled: BoolArray
+    capital_micros: int
+    risk_free_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The market of trials, and how settings become a trial of it."""
+
+    market: Market
+    window: RunWindow
+    to_trial: Callable[[Settings], Trial]
+    rankings: Rankings = field(default_factory=Rankings)
+    course: Course = field(default_factory=Course)
+
+
+def run_trial(world: World, settings: Settings) -> Row:
+    """The numbers of one combination; a refusal is a row like any other."""
+    try:
+        trial = world.to_trial(settings)
+        curve = _compiled(world, trial)
+        if curve is None:
+            curve = _readable(world, trial)
+        return {"status": DONE, "error": None, **_numbers(world, trial, curve)}
+    except QuantError as error:
+        return refused(error)
+
+
+def refused(error: QuantError) -> Row:
+    """The row of a combination that could not be traded."""
+    empty = dict.fromkeys((*METRICS, *SAMPLE))
+    return {"status": REFUSED, "error": str(error), **empty}
+
+
+def _compiled(world: World, trial: Trial) -> IntArray | None:
+    """Equity, cash, receivable, traded and costs by session; None = not for the kernel."""
+    brain, market = trial.brain, world.market
+    if not accepts(brain, market):
+        return None
+    rows = range(world.window.first, world.window.last + 1)
+    targets = _targets(world, trial, rows)
+    if targets is None:
+        return None
+    return curve_of(world.course, brain, market, (rows, targets, trial.capital_micros))
+
+
+def _targets(world: World, trial: Trial, rows: range) -> TargetArrays | None:
+    strategy, cap = trial.brain.strategy, trial.brain.risk.max_pos_weight
+    if type(strategy) is LinearStrategy and strategy.holds_equal_shares:
+        return world.rankings.targets(strategy, world.market, rows, trial.scheduled, cap)
+    try:
+        answers = known_answers(strategy, world.market, rows, trial.scheduled)
+    except QuantError:
+        return None  # only the readable loop knows whether this decision is asked for
+    return target_arrays(world.market, answers, cap)
+
+
+def _readable(world: World, trial: Trial) -> IntArray:
+    history = run_backtest(
+        trial.brain, world.market, world.window, trial.scheduled, trial.capital_micros
+    )
+    traded, costs = _traded_and_costs(history)
+    parts = (history.equity_micros, history.cash_micros, history.receivable_micros)
+    return np.column_stack([*parts, traded, costs])
+
+
+def _traded_and_costs(history: RunHistory) -> tuple[IntArray, IntArray]:
+    rows = {day: i for i, day in enumerate(history.sessions.tolist())}
+    traded = np.zeros(len(rows), dtype=np.int64)
+    costs = np.zeros(len(rows), dtype=np.int64)
+    for fill in history.fills:
+        row = rows[fill.session]
+        traded[row] += fill.notional_micros
+        costs[row] += fill.commission_micros + fill.slippage_micros
+    return traded, costs
+
+
+def _numbers(world: World, trial: Trial, curve: IntArray) -> Mapping[str, int | float | None]:
+    """The metrics of a curve, by the functions that a run's own metrics come from."""
+    equity, capital = curve[:, 0], trial.capital_micros
+    sessions = world.market.panel.axes.sessions[world.window.first : world.window.last + 1]
+    rate = per_period_rate(trial.risk_free_rate, periods_per_year=PERIODS_PER_YEAR)
+    own = run_curve(sessions, equity, capital, rate=rate, periods_per_year=PERIODS_PER_YEAR)
+    turnover = session_turnover(curve[:, 3] / 1e6, equity_before(equity / 1e6, capital / 1e6))
+    sample = SharpeSample.of(own.returns, risk_free=rate)
+    numbers: dict[str, int | float] = {
+        "final_equity_micros": int(equity[-1]),
+        "total_return": own.growth - 1.0,
+        "cagr": own.annual_growth,
+        "annual_volatility": annual_volatility(own.returns, periods_per_year=PERIODS_PER_YEAR),
+        "sharpe": sharpe_ratio(own.returns, risk_free=rate, periods_per_year=PERIODS_PER_YEAR),
+        "max_drawdown": float(drawdown_path(own.values, starting_value=own.starting_value).min()),
+        "annual_turnover": annual_turnover(
+            turnover, periods_per_year=PERIODS_PER_YEAR, one_way=True
+        ),
+        "total_costs_micros": int(curve[:, 4].sum()),
+        "session_sharpe": sample.ratio,
+        "skewness": sample.skewness,
+        "kurtosis": sample.kurtosis,
+        "observations": sample.observations,
+    }
+    return {name: _known(value) for name, value in numbers.items()}
+
+
+def _known(value: float) -> int | float | None:
+    """A number of a table: what does not exist is None."""
+    if isinstance(value, int):
+        return value
+    return float(value) if np.isfinite(value) else None
