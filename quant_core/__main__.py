@@ -26,6 +26,7 @@ class Verb(NamedTuple):
 VERBS: dict[str, Verb] = {
     "prove": Verb("quant_core.jobs.prove_command", "certificates that a run's numbers are honest"),
     "sql": Verb("quant_core.jobs.sql_command", "ask the warehouse in SQL, read only"),
+    "sweep": Verb("quant_core.jobs.sweep_command", "backtest every combination of a grid"),
 }
 """All verbs; a command is imported only when its verb is asked for."""
 

@@ -31,6 +31,7 @@ from quant_core.numerics.execution_arrays import (
     LogArrays,
     MarketArrays,
     Records,
+    Rules,
     TargetArrays,
     Terms,
     empty_log,
@@ -249,10 +250,8 @@ def terms_of(
 ) -> Terms:
     """The rules as numbers, with the :func:`fee_tables` of their commission."""
     rules, risk = brain.execution, brain.risk
-    return Terms(
-        fees=fees[0],
-        fee_of=fees[1],
-        impact=Impact(*(NO_IMPACT if rules.impact is None else rules.impact).as_array().tolist()),
+    numbers = Rules(
+        impact=Impact(*(rules.impact or NO_IMPACT).as_array().tolist()),
         has_impact=rules.impact is not None,
         cash_buffer=float(rules.cash_buffer),
         slippage=float(rules.slippage),
@@ -267,6 +266,7 @@ def terms_of(
         total=len(rows),
         record=record,
     )
+    return Terms(numbers, *fees)
 
 
 def _exact(schedule: FeeSchedule) -> bool:

@@ -19,7 +19,6 @@ from quant_core.numerics.execution_book import DIVIDEND
 from quant_core.trading.fees import CommissionModel
 from quant_core.trading_day import Brain
 
-
 Fees = tuple[FloatArray, IntArray]
 
 

@@ -71,12 +71,22 @@ class Outcome:
     exit_code: int = 0
 
 
+class Load(Protocol):
+    """Loads the settings of a command line."""
+
+    def __call__(
+        self, sections: Mapping[str, type[Section]], more: Sequence[str] = ()
+    ) -> LoadedSettings:
+        """Settings with the overrides of the command line, and ``more`` on top of them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """The parsed command line, with the settings ready to be loaded."""
 
     arguments: argparse.Namespace
-    load: Callable[[Mapping[str, type[Section]]], LoadedSettings]
+    load: Load
     say: Say
     language: Language
 
@@ -273,12 +283,12 @@ def _request(
         key: getattr(arguments, flag.removeprefix("--").replace("-", "_"))
         for flag, key in command.short_forms.items()
     }
-    overrides = [*arguments.set]
-    overrides += [f"{key}={_yaml(value)}" for key, value in given.items() if value is not None]
+    short = [f"{key}={_yaml(value)}" for key, value in given.items() if value is not None]
     directory = Path(arguments.config_dir) if arguments.config_dir else None
 
-    def load(sections: Mapping[str, type[Section]]) -> LoadedSettings:
-        return load_settings(command.mode, sections, directory=directory, overrides=overrides)
+    def load(sections: Mapping[str, type[Section]], more: Sequence[str] = ()) -> LoadedSettings:
+        lines = [*arguments.set, *short, *more]
+        return load_settings(command.mode, sections, directory=directory, overrides=lines)
 
     return Request(arguments, load, say, arguments.lang)
 

@@ -14,6 +14,7 @@ from typing import ClassVar, Self, TypeAlias, get_args
 
 from quant_core.foundation.types import Session
 from quant_core.live.commands import Action, Command
+from quant_core.live.journal_account import AccountBody
 from quant_core.live.journal_kinds import Kind, Mode, TargetKind, TradingState
 from quant_core.live.journal_orders import OrderBody
 from quant_core.trading.account import Book, Position
@@ -122,11 +123,16 @@ class SessionOpened:
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """The day is over; the book is marked at its close."""
+    """The day is over; the book is marked at its close.
+
+    ``closes`` are the prices it was marked with, 0 where a name had none: whoever replays
+    the journal must reach the same book.
+    """
 
     kind: ClassVar[Kind] = Kind.SESSION_CLOSED
     session: Session
     book: BookRecord
+    closes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +299,7 @@ CommandBody: TypeAlias = (
 RiskBody: TypeAlias = (
     BreakerMoved | RiskStateChanged | LimitBreached | KillLatchSet | KillLatchCleared | Reconciled
 )
-Body: TypeAlias = WorkerBody | SessionBody | OrderBody | CommandBody | RiskBody
+Body: TypeAlias = WorkerBody | SessionBody | OrderBody | AccountBody | CommandBody | RiskBody
 
 BODIES: dict[Kind, type[Body]] = {body.kind: body for body in get_args(Body)}
 """The value behind every kind."""

@@ -68,11 +68,25 @@ class OrderUnknown:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderAbsent:
+    """The broker, asked twice, has no trace of an order of unknown fate: it may be sent."""
+
+    kind: ClassVar[Kind] = Kind.ORDER_ABSENT
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderEnded:
-    """Nothing of the order is open any more; ``filled`` shares of it were filled."""
+    """Nothing of the order is open any more; ``filled`` of its ``shares`` were filled.
+
+    ``symbol`` and ``shares`` are those at its end: a split or renaming may have changed
+    them since the intent.
+    """
 
     kind: ClassVar[Kind] = Kind.ORDER_ENDED
     reference: str
+    symbol: str
+    shares: int
     end: OrderEnd
     filled: int
     reason: str
@@ -126,6 +140,7 @@ OrderBody: TypeAlias = (
     | OrderAcknowledged
     | OrderRejected
     | OrderUnknown
+    | OrderAbsent
     | OrderEnded
     | CancelRequested
     | FillReceived

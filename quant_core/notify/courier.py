@@ -92,6 +92,10 @@ class _Lane:
     refusals: dict[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
     """By identity: refusals so far, and the time of the loop until which it rests."""
 
+    def rests(self, alert: Alert, now: float) -> bool:
+        """Whether an alert was refused and is not to be tried again yet."""
+        return bool(self.refusals) and self.refusals.get(alert.identity, (0, now))[1] > now
+
 
 class Courier:
     """Delivers the alerts of an outbox to every notifier, in a thread of its own.
@@ -252,8 +256,7 @@ class Courier:
         """The most urgent alert that the lane has to deliver and that does not rest."""
         now = asyncio.get_running_loop().time()
         for entry in self._outbox.pending():
-            _, until = lane.refusals.get(entry.alert.identity, (0, 0.0))
-            if lane.status.name not in entry.delivered_to and until <= now:
+            if lane.status.name not in entry.delivered_to and not lane.rests(entry.alert, now):
                 return entry
         return None
 

@@ -139,7 +139,7 @@ class Outbox:
         """What waits for delivery: severe before less severe, then old before new."""
         with self._lock:
             entries = tuple(self._entries.values())
-        return tuple(sorted(entries, key=lambda each: (-each.alert.severity, each.file_name)))
+        return tuple(sorted(entries, key=_urgency))
 
     def delivered(self, identity: str, notifier: str, everyone: frozenset[str]) -> None:
         """Note that ``notifier`` has an alert; it leaves when ``everyone`` has it."""
@@ -269,6 +269,10 @@ class Outbox:
                 yield read_entry(path)
             except (DataRefused, OSError):
                 continue  # it was delivered; all it could tell is when a window opened
+
+
+def _urgency(entry: Entry) -> tuple[int, datetime, str]:
+    return -entry.alert.severity, entry.alert.at, entry.alert.key
 
 
 def _set_aside(path: Path) -> None:

@@ -16,7 +16,8 @@ from quant_core.numerics.execution_arrays import (
     BookArrays,
     LogArrays,
     MarketArrays,
-    Records,
+    Record,
+    Rules,
     TargetArrays,
     Terms,
     Told,
@@ -41,8 +42,8 @@ from quant_core.numerics.execution_fills import (
     NO_PRICE,
     NONE,
     NOT_IN_UNIVERSE,
+    execute,
     execution_order,
-    meet,
 )
 from quant_core.numerics.jit import kernel
 
@@ -65,17 +66,16 @@ def trade(
     log: LogArrays,
 ) -> int:
     """Trade the sessions from ``book.number`` on; says why it stopped."""
-    while book.state[0].number < terms.total:
-        if terms.record and not _has_room(terms, market, actions, targets, book, log):
+    while book.state[0].number < terms.rules.total:
+        if terms.rules.record and not _has_room(terms, market, actions, targets, book, log):
             return FULL
         number = book.state[0].number
-        row = terms.first + number
+        row = terms.rules.first + number
         _decide(terms, market, targets, book, log)
         if actions.start[row] < actions.start[row + 1] or _is_owed(book):
             morning(market, actions, book, log, row)
         execution_order(book)
-        for place in range(book.state[0].order_count):
-            meet(market, terms, book, log, book.orders[place].turn)
+        execute(market, terms, book, log)
         _settle(terms, market, book, log, row)
         _mark(terms, market, book, log)
         _guard(terms, book, log, row)
@@ -101,7 +101,7 @@ def _has_room(
 ) -> bool:
     """Whether the log takes whatever the next session can bring."""
     number = book.state[0].number
-    row, held = terms.first + number, book.held_count[0]
+    row, held = terms.rules.first + number, book.held_count[0]
     lines, decision = held, targets.decision[number]
     if decision >= 0:
         lines += targets.start[decision + 1] - targets.start[decision]
@@ -140,19 +140,20 @@ def _decide(
     terms: Terms, market: MarketArrays, targets: TargetArrays, book: BookArrays, log: LogArrays
 ) -> None:
     """Orders for the open of the session: breaker, stops, then the target if one is due."""
-    number = book.state[0].number
-    row, decision = terms.first + number - 1, targets.decision[number]
-    book.state[0].order_count = 0
-    if book.state[0].equity <= 0:
+    state = book.state[0]
+    number = state.number
+    row, decision = terms.rules.first + number - 1, targets.decision[number]
+    state.order_count = 0
+    if state.equity <= 0:
         _exit(market, book, row, False)
         return
-    if book.state[0].flat_from >= 0:
+    if state.flat_from >= 0:
         if decision < 0 or not _may_re_enter(terms, book, number):
             _exit(market, book, row, False)
             return
-        book.state[0].peak, book.state[0].flat_from = book.state[0].equity, -1
+        state.peak, state.flat_from = state.equity, -1
         tell(log, RE_ENTERED, row, 0, 0, Told(0, 0, -1))
-    if not np.isnan(terms.stop_loss):
+    if not np.isnan(terms.rules.stop_loss):
         _stop(terms, book, log, row)
     kind = targets.kind[decision] if decision >= 0 else HOLD
     if kind == WEIGHTS:
@@ -165,7 +166,9 @@ def _decide(
 
 @kernel
 def _may_re_enter(terms: Terms, book: BookArrays, number: int) -> bool:
-    return terms.cooldown >= 0 and number >= book.state[0].flat_from + max(terms.cooldown, 1)
+    return terms.rules.cooldown >= 0 and number >= book.state[0].flat_from + max(
+        terms.rules.cooldown, 1
+    )
 
 
 @kernel
@@ -173,12 +176,12 @@ def _stop(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
     """Mark the positions whose close is below their stop."""
     for place in range(book.held_count[0]):
         column = book.held[place]
-        floor = book.names[column].cost * (1.0 - terms.stop_loss)
+        floor = book.names[column].cost * (1.0 - terms.rules.stop_loss)
         # Whole micros below a number are those below the next whole one: exact at any width.
         fallen = book.names[column].mark < int(np.ceil(floor))
         book.names[column].stopped = fallen
         if fallen:
-            if terms.record:
+            if terms.rules.record:
                 log.events[log.counts[0].events].cost = book.names[column].cost
             tell(log, STOPPED, row, column, 0, Told(book.names[column].mark, 0, -1))
 
@@ -189,19 +192,17 @@ def _exit(market: MarketArrays, book: BookArrays, row: int, only_stopped: bool) 
     for place in range(book.held_count[0]):
         column = book.held[place]
         if not only_stopped or book.names[column].stopped:
+            order = book.orders[book.state[0].order_count]
             held = book.names[column].shares
-            _order(book.orders, book.state, column, -held, _last_close(market, row, column))
+            _order(order, column, -held, _last_close(market, row, column))
+            book.state[0].order_count += 1
 
 
 @kernel
-def _order(orders: Records, state: Records, column: int, requested: int, signal: int) -> int:
-    """Add a waiting order to buy, or for negative shares to sell; returns its index."""
-    index = state[0].order_count
-    order = orders[index]
+def _order(order: Record, column: int, requested: int, signal: int) -> None:
+    """Write a waiting order to buy, or for negative shares to sell."""
     order.column, order.buys, order.requested = column, requested >= 0, abs(requested)
     order.signal, order.weight, order.refusal = signal, 0.0, NONE
-    state[0].order_count = index + 1
-    return index
 
 
 @kernel
@@ -214,11 +215,12 @@ def _rebalance(
     decision: int,
 ) -> None:
     """Orders for every name that is held or named, by ascending column."""
-    closes = market.close[row]
+    closes, members, rules = market.close[row], market.member[row], terms.rules
     columns, weights, names, held = targets.column, targets.weight, book.names, book.held
+    state, orders = book.state[0], book.orders
     at, end = targets.start[decision], targets.start[decision + 1]
     place, count = 0, book.held_count[0]
-    investable = book.state[0].equity - book.state[0].receivable
+    investable = state.equity - state.receivable
     while at < end or place < count:
         named = columns[at] if at < end else NOWHERE
         owned = held[place] if place < count else NOWHERE
@@ -230,36 +232,33 @@ def _rebalance(
             place += 1
             if names[column].stopped:
                 weight = 0.0
+        name = names[column]
         if owned == column or weight != 0.0:
             last = _micros(closes[column])
-            if last == 0:
+            known = last != 0
+            if not known:
                 last = _last_close(market, row, column)
-            wanted = _wanted(terms, investable, weight, last, names[column].shares)
-            if wanted != names[column].shares or last == 0:
-                _move(market, book, row, (column, wanted, last), weight)
+            wanted = _wanted(rules, investable, weight, last, name.shares)
+            if wanted != name.shares or (last == 0 and weight != 0.0):
+                _order(orders[state.order_count], column, wanted - name.shares, last)
+                orders[state.order_count].weight = weight
+                if wanted >= name.shares:
+                    orders[state.order_count].refusal = _refusal(known, members[column])
+                state.order_count += 1
+            if wanted < 0:
+                state.failed = 1
 
 
 @kernel
-def _move(
-    market: MarketArrays, book: BookArrays, row: int, numbers: tuple[int, int, int], weight: float
-) -> None:
-    """The order that moves one name to the shares wanted, if any."""
-    column, wanted, last = numbers
-    held = book.names[column].shares
-    if wanted < 0:
-        book.state[0].failed = 1
-    elif wanted != held or (last == 0 and weight != 0.0):
-        index = _order(book.orders, book.state, column, wanted - held, last)
-        book.orders[index].weight = weight
-        if wanted >= held:
-            if _micros(market.close[row, column]) == 0:
-                book.orders[index].refusal = NO_PRICE
-            elif not market.member[row, column]:
-                book.orders[index].refusal = NOT_IN_UNIVERSE
+def _refusal(known: bool, member: bool) -> int:
+    """Why a name may not be bought."""
+    if not known:
+        return NO_PRICE
+    return NONE if member else NOT_IN_UNIVERSE
 
 
 @kernel
-def _wanted(terms: Terms, investable: int, weight: float, close: int, held: int) -> int:
+def _wanted(rules: Rules, investable: int, weight: float, close: int, held: int) -> int:
     """Whole lots that the weight buys at the close, after the buffer; -1 = too wide a number.
 
     A name that never had a close stays as it is.
@@ -268,10 +267,10 @@ def _wanted(terms: Terms, investable: int, weight: float, close: int, held: int)
         return 0
     if close == 0:
         return held
-    budget = weight * (1.0 - terms.cash_buffer) * investable
-    if not budget < WIDEST or float(close) * terms.lot > WIDEST:
+    budget = weight * (1.0 - rules.cash_buffer) * investable
+    if not budget < WIDEST or float(close) * rules.lot > WIDEST:
         return -1
-    return max(int(np.floor(budget)), 0) // (close * terms.lot) * terms.lot
+    return max(int(np.floor(budget)), 0) // (close * rules.lot) * rules.lot
 
 
 @kernel
@@ -284,23 +283,24 @@ def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays
             continue
         close = _micros(market.close[row, column])
         last = close if close != 0 else book.names[column].mark
-        price = int(np.rint(last * (1.0 + terms.delisting_return)))
+        price = int(np.rint(last * (1.0 + terms.rules.delisting_return)))
         if not np.isnan(book.names[column].fraction):
             pay_fraction(book, log, row, column, price / 1e6)
         if held != 0:
             if float(held) * price > WIDEST:
                 book.state[0].failed = 1
             close_position(book, column)
-            pay(book, held * price)
+            pay(book.state[0], held * price)
             tell(log, DELISTED, row, column, held * price, Told(held, price, -1))
 
 
 @kernel
 def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) -> None:
     """Value the book at the close and check the identity of its cash."""
-    number, value, record = book.state[0].number, 0, terms.record
+    state = book.state[0]
+    number, value, record = state.number, 0, terms.rules.record
     names, held, positions, counts = book.names, book.held, log.positions, log.counts
-    closes = market.close[terms.first + number]
+    closes = market.close[terms.rules.first + number]
     for place in range(book.held_count[0]):
         column = held[place]
         name = names[column]
@@ -313,7 +313,7 @@ def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) 
             line.number, line.column, line.stale = number, column, close <= 0
             line.shares, line.mark, line.cost = name.shares, name.mark, name.cost
             counts[0].positions += 1
-    for index in range(book.state[0].order_count):
+    for index in range(state.order_count):
         column = book.orders[index].column
         book.names[column].bought, book.names[column].taken = 0, 0
     for place in range(book.fractional_count[0]):
@@ -321,16 +321,13 @@ def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) 
         close = _micros(closes[column])
         if close > 0:
             book.names[column].mark, book.names[column].marked = close, True
-    book.state[0].receivable = _receivable(book)
-    book.state[0].equity = book.state[0].cash + value + book.state[0].receivable
-    if (
-        book.state[0].equity > LARGEST
-        or book.state[0].audited + book.state[0].flows != book.state[0].cash
-    ):
-        book.state[0].failed = 1
-    book.state[0].audited, book.state[0].flows = book.state[0].cash, 0
+    state.receivable = _receivable(book)
+    state.equity = state.cash + value + state.receivable
+    if state.equity > LARGEST or state.audited + state.flows != state.cash:
+        state.failed = 1
+    state.audited, state.flows = state.cash, 0
     line = log.curve[number]
-    line[0], line[1], line[2] = book.state[0].equity, book.state[0].cash, book.state[0].receivable
+    line[0], line[1], line[2] = state.equity, state.cash, state.receivable
 
 
 @kernel
@@ -359,11 +356,12 @@ def _receivable(book: BookArrays) -> int:
 @kernel
 def _guard(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
     """The drawdown breaker looks at the equity."""
-    equity = book.state[0].equity
-    if not np.isnan(terms.max_drawdown) and book.state[0].flat_from < 0:
-        book.state[0].peak = max(book.state[0].peak, equity)
-        if equity < int(np.ceil(book.state[0].peak * (1.0 - terms.max_drawdown))):
-            book.state[0].flat_from = book.state[0].number + 1
-            tell(log, TRIPPED, row, 0, 0, Told(equity, book.state[0].peak, -1))
+    state = book.state[0]
+    equity = state.equity
+    if not np.isnan(terms.rules.max_drawdown) and state.flat_from < 0:
+        state.peak = max(state.peak, equity)
+        if equity < int(np.ceil(state.peak * (1.0 - terms.rules.max_drawdown))):
+            state.flat_from = state.number + 1
+            tell(log, TRIPPED, row, 0, 0, Told(equity, state.peak, -1))
     if equity <= 0:
         tell(log, DEFICIT, row, 0, 0, Told(equity, 0, -1))

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from quant_core.foundation.types import BoolArray, FloatArray, FloatMatrix, IntArray
 
+Record: TypeAlias = np.record
+"""A row of named numbers: passed without being counted, and written in place."""
+
 Records: TypeAlias = np.recarray[tuple[int], np.dtype[np.void]]
 """Rows of named numbers."""
 
@@ -69,16 +72,13 @@ class Impact(NamedTuple):
     permanent: float
 
 
-class Terms(NamedTuple):
+class Rules(NamedTuple):
     """How orders execute and what stops them; NaN and -1 switch a rule off.
 
-    ``fees`` is [schedules, fees, 8] and ``fee_of`` the schedule of each session of the run.
     ``first`` is the row of the first session, ``total`` the number of sessions; ``record``
     says whether orders, positions and events are kept.
     """
 
-    fees: FloatArray
-    fee_of: IntArray
     impact: Impact
     has_impact: bool
     cash_buffer: float
@@ -93,6 +93,14 @@ class Terms(NamedTuple):
     first: int
     total: int
     record: bool
+
+
+class Terms(NamedTuple):
+    """The rules, and the fees: [schedules, fees, 8], with the schedule of each session."""
+
+    rules: Rules
+    fees: FloatArray
+    fee_of: IntArray
 
 
 class TargetArrays(NamedTuple):
@@ -177,6 +185,16 @@ class Told(NamedTuple):
     first: int
     second: int
     action: int
+
+
+class Met(NamedTuple):
+    """What became of an order; raw price, fill price and commission in micros."""
+
+    filled: int
+    reason: int
+    raw: int
+    price: int
+    charged: int
 
 
 class Quoted(NamedTuple):

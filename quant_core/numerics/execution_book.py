@@ -14,6 +14,7 @@ from quant_core.numerics.execution_arrays import (
     BookArrays,
     LogArrays,
     MarketArrays,
+    Record,
     Told,
 )
 from quant_core.numerics.jit import kernel
@@ -61,25 +62,31 @@ def leave(columns: IntArray, count: IntArray, column: int) -> None:
 
 
 @kernel
-def pay(book: BookArrays, flow: int) -> None:
+def pay(state: Record, flow: int) -> None:
     """Add a signed flow to the cash, which never falls below zero."""
-    cash = book.state[0].cash + flow
+    cash = state.cash + flow
     if not 0 <= cash <= LARGEST:
-        book.state[0].failed = 1
-    book.state[0].cash = cash
-    book.state[0].flows += flow
+        state.failed = 1
+    state.cash = cash
+    state.flows += flow
 
 
 @kernel
-def increase(book: BookArrays, column: int, shares: int, cost: int, price: int) -> None:
+def add(name: Record, shares: int, cost: int, price: int) -> None:
     """Add to a position at a total cost; a new one is marked at ``price``."""
-    held = book.names[column].shares
-    if held == 0:
+    held = name.shares
+    name.cost = (name.cost * held + cost) / (held + shares)
+    name.shares = held + shares
+    if not name.marked:
+        name.marked, name.mark = True, price
+
+
+@kernel
+def _increase(book: BookArrays, column: int, shares: int, cost: int, price: int) -> None:
+    """Add to a position, which may be new."""
+    if book.names[column].shares == 0:
         enter(book.held, book.held_count, column)
-    book.names[column].cost = (book.names[column].cost * held + cost) / (held + shares)
-    book.names[column].shares = held + shares
-    if not book.names[column].marked:
-        book.names[column].marked, book.names[column].mark = True, price
+    add(book.names[column], shares, cost, price)
 
 
 @kernel
@@ -103,7 +110,7 @@ def pay_fraction(book: BookArrays, log: LogArrays, row: int, column: int, price:
     paid = int(np.rint(scaled))
     book.names[column].fraction = np.nan
     leave(book.fractional, book.fractional_count, column)
-    pay(book, paid)
+    pay(book.state[0], paid)
     if book.names[column].shares == 0:
         book.names[column].marked = False
     tell(log, FRACTION_PAID, row, column, paid, Told(0, 0, -1))
@@ -188,8 +195,8 @@ def _exercise(
         book.state[0].failed = 1
         return
     if shares > 0:
-        increase(book, column, shares, shares * price, price)
-        pay(book, -shares * price)
+        _increase(book, column, shares, shares * price, price)
+        pay(book.state[0], -shares * price)
     tell(log, RIGHTS, row, column, -shares * price, Told(shares, offered, action))
 
 
@@ -279,10 +286,10 @@ def _join(book: BookArrays, column: int, whole: IntArray, partial: FloatArray) -
     if not book.names[column].marked:
         book.state[0].failed = 1
     if book.names[column].shares == 0:
-        increase(book, column, shares, 0, mark)
+        _increase(book, column, shares, 0, mark)
         book.names[column].cost = cost
     else:
-        increase(book, column, shares, np.rint(cost * shares), mark)
+        _increase(book, column, shares, np.rint(cost * shares), mark)
 
 
 @kernel
@@ -292,7 +299,7 @@ def _pay_due(book: BookArrays, log: LogArrays, row: int) -> None:
     for place in range(book.state[0].entitled_count):
         column, amount = book.dividends[place].column, book.dividends[place].amount
         if book.dividends[place].row <= row:
-            pay(book, amount)
+            pay(book.state[0], amount)
             tell(log, DIVIDEND_PAID, row, column, amount, Told(0, 0, -1))
         else:
             book.dividends[kept].column = column

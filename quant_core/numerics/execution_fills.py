@@ -17,11 +17,14 @@ from quant_core.numerics.execution_arrays import (
     Impact,
     LogArrays,
     MarketArrays,
+    Met,
     Quoted,
+    Record,
     Records,
+    Rules,
     Terms,
 )
-from quant_core.numerics.execution_book import close_position, increase, pay
+from quant_core.numerics.execution_book import add, close_position, enter, pay
 from quant_core.numerics.jit import kernel
 
 NONE, CASH, VOLUME, HALTED = 0, 1, 2, 3
@@ -81,19 +84,19 @@ def _impact(impact: Impact, shares: int, quote: Quoted) -> float:
 
 
 @kernel
-def _fill_price(terms: Terms, quote: Quoted, buys: bool, shares: int) -> int:
+def _fill_price(rules: Rules, quote: Quoted, buys: bool, shares: int) -> int:
     """Price with slippage and impact, in micros, or ``TOO_WIDE``."""
-    against = terms.slippage
-    if terms.has_impact:
-        against += _impact(terms.impact, shares, quote)
+    against = rules.slippage
+    if rules.has_impact:
+        against += _impact(rules.impact, shares, quote)
     scaled = quote.price * (1.0 + against if buys else 1.0 - against) * 1e6
     return int(np.rint(scaled)) if abs(scaled) < 1e18 else TOO_WIDE
 
 
 @kernel
-def _left(terms: Terms, quote: Quoted, buys: bool, shares: int, fees: FloatArray, cash: int) -> int:
+def _left(rules: Rules, quote: Quoted, buys: bool, shares: int, fees: FloatArray, cash: int) -> int:
     """Cash after a fill of ``shares`` and their fees: negative where it cannot be paid."""
-    price = _fill_price(terms, quote, buys, shares)
+    price = _fill_price(rules, quote, buys, shares)
     if price == TOO_WIDE:
         return TOO_WIDE
     wide = float(shares) * float(price) > WIDEST
@@ -105,67 +108,54 @@ def _left(terms: Terms, quote: Quoted, buys: bool, shares: int, fees: FloatArray
 
 @kernel
 def _paid_for(
-    terms: Terms, quote: Quoted, buys: bool, shares: int, fees: FloatArray, cash: int
+    rules: Rules, quote: Quoted, buys: bool, shares: int, fees: FloatArray, cash: int
 ) -> int:
     """Shares that the cash allows, found by halving as the twin finds them, or ``TOO_WIDE``."""
-    if not buys or shares % terms.lot == 0:
-        left = _left(terms, quote, buys, shares, fees, cash)
+    if not buys or shares % rules.lot == 0:
+        left = _left(rules, quote, buys, shares, fees, cash)
         if left == TOO_WIDE:
             return TOO_WIDE
         if left >= 0 or not buys:
             return shares if left >= 0 else 0
-    low, high = 0, shares // terms.lot
+    low, high = 0, shares // rules.lot
     while low < high:
         middle = (low + high + 1) // 2
-        left = _left(terms, quote, buys, middle * terms.lot, fees, cash)
+        left = _left(rules, quote, buys, middle * rules.lot, fees, cash)
         if left == TOO_WIDE:
             return TOO_WIDE
         if left >= 0:
             low = middle
         else:
             high = middle - 1
-    return low * terms.lot
+    return low * rules.lot
 
 
 @kernel
-def _by_volume(terms: Terms, requested: int, volume: float, taken: int) -> int:
+def _by_volume(rules: Rules, requested: int, volume: float, taken: int) -> int:
     """Shares that the participation cap leaves, or ``TOO_WIDE``."""
-    if np.isnan(terms.participation_cap):
+    if np.isnan(rules.participation_cap):
         return requested
     if not volume > 0.0:
         return 0
-    most = terms.participation_cap * volume
+    most = rules.participation_cap * volume
     if not most < WIDEST:
         return TOO_WIDE
-    return min(requested, max(int(np.floor(most / terms.lot)) * terms.lot - taken, 0))
+    return min(requested, max(int(np.floor(most / rules.lot)) * rules.lot - taken, 0))
 
 
 @kernel
-def _obstacle(terms: Terms, quote: Quoted, buys: bool, requested: int) -> int:
+def _obstacle(rules: Rules, quote: Quoted, buys: bool, requested: int) -> int:
     """Why a name that trades does not trade for this order, or ``TOO_WIDE``."""
     if buys and quote.locked == 1:
         return LIMIT_UP
     if not buys and quote.locked == 2:
         return LIMIT_DOWN
-    if terms.has_impact and not np.isfinite(_impact(terms.impact, requested, quote)):
+    if rules.has_impact and not np.isfinite(_impact(rules.impact, requested, quote)):
         return UNKNOWN_IMPACT
-    price = _fill_price(terms, quote, buys, requested)
+    price = _fill_price(rules, quote, buys, requested)
     if price == TOO_WIDE:
         return TOO_WIDE
     return NONE if price > 0 else HALTED
-
-
-@kernel
-def _quote(market: MarketArrays, row: int, column: int) -> Quoted:
-    locked, volatility, average_volume = 0, np.nan, np.nan
-    if len(market.locked) > 0:
-        locked = int(market.locked[row, column])
-    if len(market.volatility) > 0 and row > 0:
-        volatility = market.volatility[row - 1, column]
-    if len(market.average_volume) > 0 and row > 0:
-        average_volume = market.average_volume[row - 1, column]
-    price, volume = market.price[row, column], market.volume[row, column]
-    return Quoted(price, volume, locked, volatility, average_volume)
 
 
 @kernel
@@ -178,70 +168,99 @@ def _raw_micros(quote: Quoted) -> int:
 
 @kernel
 def _most(
-    terms: Terms, names: Records, order: Records, quote: Quoted, fees: FloatArray, cash: int
+    rules: Rules, name: Record, order: Record, quote: Quoted, fees: FloatArray, cash: int
 ) -> tuple[int, int]:
     """What an order that meets a market gets, and why not more."""
-    name, buys = names[order.column], order.buys != 0
-    shares = _by_volume(terms, order.requested, quote.volume, name.taken)
+    buys = order.buys != 0
+    shares = _by_volume(rules, order.requested, quote.volume, name.taken)
     reason = VOLUME if shares < order.requested else NONE
-    unsettled = name.bought if terms.sells_next_session else 0
+    unsettled = name.bought if rules.sells_next_session else 0
     settled = max(name.shares - unsettled, 0)
     if not buys and shares > settled:
         shares, reason = settled, NOT_SETTLED if unsettled > 0 else POSITION
     if shares == TOO_WIDE:
         return TOO_WIDE, reason
-    paid_for = _paid_for(terms, quote, buys, shares, fees, cash)
+    paid_for = _paid_for(rules, quote, buys, shares, fees, cash)
     return (paid_for, CASH) if paid_for < shares else (shares, reason)
 
 
 @kernel
-def meet(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays, index: int) -> None:
-    """Let one waiting order meet the session."""
-    order, state, names = book.orders[index], book.state, book.names
-    number, cash, buys = state[0].number, state[0].cash, order.buys != 0
-    quote = _quote(market, terms.first + number, order.column)
-    raw = _raw_micros(quote)
-    reason = _obstacle(terms, quote, buys, order.requested) if raw != 0 else HALTED
-    failed = raw == TOO_WIDE or reason == TOO_WIDE
+def _meet(
+    rules: Rules, state: Record, name: Record, order: Record, quote: Quoted, fees: FloatArray
+) -> Met:
+    """What becomes of one waiting order."""
+    raw, buys = _raw_micros(quote), order.buys != 0
+    reason = _obstacle(rules, quote, buys, order.requested) if raw != 0 else HALTED
+    if raw == TOO_WIDE or reason == TOO_WIDE:
+        state.failed = 1
     if order.refusal != NONE:
         reason = order.refusal
     filled = price = charged = 0
     if reason == NONE:
-        fees = terms.fees[terms.fee_of[number]]
-        filled, reason = _most(terms, names, order, quote, fees, cash)
+        filled, reason = _most(rules, name, order, quote, fees, state.cash)
         if filled > 0:
-            price = _fill_price(terms, quote, buys, filled)
+            price = _fill_price(rules, quote, buys, filled)
             charged = _charge(fees, buys, filled, price)
-            _trade(book, order.column, filled if buys else -filled, (price, raw, charged))
-            log.curve[number, 3] += filled * price
-            log.curve[number, 4] += charged + filled * abs(price - raw)
-    if failed or filled < 0:
-        state[0].failed = 1
-    if terms.record:
-        line = log.orders[log.counts[0].orders]
-        line.number, line.column, line.buys = number, order.column, order.buys
-        line.requested, line.signal = order.requested, order.signal
-        line.filled, line.reason = filled, reason
-        line.raw, line.cash, line.price, line.commission = raw, cash, price, charged
-        log.counts[0].orders += 1
+        elif filled < 0:
+            state.failed, filled = 1, 0
+    return Met(filled, reason, raw, price, charged)
 
 
 @kernel
-def _trade(book: BookArrays, column: int, shares: int, amounts: tuple[int, int, int]) -> None:
-    """Change the book by a fill; negative shares are sold."""
-    price, raw, charged = amounts
-    name = book.names[column]
-    pay(book, -(shares * price) - charged)
-    name.taken += abs(shares)
-    if shares > 0:
-        increase(book, column, shares, shares * price + charged, raw)
-        name.bought += shares
+def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays) -> None:
+    """Let the waiting orders meet the session, in their turn."""
+    rules, state, orders, names = terms.rules, book.state[0], book.orders, book.names
+    number = state.number
+    row = rules.first + number
+    prices, volumes, locked = market.price[row], market.volume[row], market.locked
+    volatility, average_volume = market.volatility, market.average_volume
+    fees, day = terms.fees[terms.fee_of[number]], log.curve[number]
+    for place in range(state.order_count):
+        order = orders[orders[place].turn]
+        column, cash = order.column, state.cash
+        quote = Quoted(
+            prices[column],
+            volumes[column],
+            int(locked[row, column]) if len(locked) > 0 else 0,
+            volatility[row - 1, column] if len(volatility) > 0 and row > 0 else np.nan,
+            average_volume[row - 1, column] if len(average_volume) > 0 and row > 0 else np.nan,
+        )
+        met = _meet(rules, state, names[column], order, quote, fees)
+        if met.filled > 0:
+            _apply(book, state, names[column], order, met)
+            day[3] += met.filled * met.price
+            day[4] += met.charged + met.filled * abs(met.price - met.raw)
+        if rules.record:
+            _write(log.orders[log.counts[0].orders], order, met, number, cash)
+            log.counts[0].orders += 1
+
+
+@kernel
+def _write(line: Record, order: Record, met: Met, number: int, cash: int) -> None:
+    line.number, line.column, line.buys = number, order.column, order.buys
+    line.requested, line.signal, line.cash = order.requested, order.signal, cash
+    line.filled, line.reason, line.raw = met.filled, met.reason, met.raw
+    line.price, line.commission = met.price, met.charged
+
+
+@kernel
+def _apply(book: BookArrays, state: Record, name: Record, order: Record, met: Met) -> None:
+    """Change the book by a fill."""
+    gross = met.filled * met.price
+    name.taken += met.filled
+    if order.buys != 0:
+        pay(state, -gross - met.charged)
+        if name.shares == 0:
+            enter(book.held, book.held_count, order.column)
+        add(name, met.filled, gross + met.charged, met.raw)
+        name.bought += met.filled
         return
-    name.shares += shares
+    pay(state, gross - met.charged)
+    name.shares -= met.filled
     if name.shares == 0:
-        close_position(book, column)
+        close_position(book, order.column)
     elif name.shares < 0:
-        book.state[0].failed = 1
+        state.failed = 1
 
 
 @kernel

@@ -61,11 +61,11 @@ def read_axis(text: str) -> Axis:
 
 
 def read_grid_file(text: str) -> tuple[Axis, ...]:
-    """The axes of a file: ``key: [v1, v2]`` a line, ``#`` begins a comment.
+    r"""The axes of a file: ``key: [v1, v2]`` a line, ``#`` begins a comment.
 
     Examples
     --------
-    >>> read_grid_file("# how many\\nstrategy.top_k: [10, 20]\\nlookback: [20, 60]")[1]
+    >>> read_grid_file("# how many\nstrategy.top_k: [10, 20]\nlookback: [20, 60]")[1]
     Axis(name='lookback', values=('20', '60'))
     """
     lines = [line.partition(" #")[0].strip() for line in text.splitlines()]
@@ -107,15 +107,26 @@ def combinations(axes: Sequence[Axis], settings: Sequence[str]) -> list[Combinat
             found=", ".join(names),
             fix="--grid 'strategy.top_k=[10, 20]' for each key that varies",
         )
-    blanks = [name for name in names if any("{" + name + "}" in line for line in settings)]
-    open_lines = [line for line in settings if any("{" + name + "}" in line for name in blanks)]
+    unfilled = open_lines(axes, settings)
+    blanks = [name for name in names if any("{" + name + "}" in line for line in unfilled)]
     found: list[Combination] = []
     for number, values in enumerate(itertools.product(*(axis.values for axis in axes))):
         chosen = dict(zip(names, values, strict=True))
         lines = [f"{name}={value}" for name, value in chosen.items() if name not in blanks]
-        filled = [_filled(line, {name: chosen[name] for name in blanks}) for line in open_lines]
+        filled = [_filled(line, {name: chosen[name] for name in blanks}) for line in unfilled]
         found.append(Combination(number, chosen, (*lines, *filled)))
     return found
+
+
+def open_lines(axes: Sequence[Axis], settings: Sequence[str]) -> list[str]:
+    """The lines with the name of an axis in braces: they are no settings before it is filled in.
+
+    Examples
+    --------
+    >>> open_lines([read_axis("days=[20, 60]")], ["a={momentum_{days}: 1}", "b={c: 1}"])
+    ['a={momentum_{days}: 1}']
+    """
+    return [line for line in settings if any("{" + axis.name + "}" in line for axis in axes)]
 
 
 def _filled(line: str, values: Mapping[str, str]) -> str:

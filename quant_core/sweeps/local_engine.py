@@ -24,9 +24,7 @@ Rows = list[tuple[int, Row]]
 _shared: list[tuple[World, Sequence[tuple[int, Settings]]]] = []
 
 
-def run_local(
-    world: World, wanted: Sequence[tuple[int, Settings]], workers: int
-) -> Iterator[Rows]:
+def run_local(world: World, wanted: Sequence[tuple[int, Settings]], workers: int) -> Iterator[Rows]:
     """Rows of the combinations as they come, on ``workers`` processes.
 
     Neighbours in ``wanted`` go to the same process: those that share scores should be.

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant_core.live import journal_entries, journal_orders
+from quant_core.live import journal_account, journal_entries, journal_orders
 from quant_core.live.commands import Action, Addressee, Refusal, new_command, sign_command
 from quant_core.live.journal_codec import body_document, body_of
 from quant_core.live.journal_entries import (
@@ -81,7 +81,7 @@ class TestProperties:
     )
     def test_a_book_comes_back_to_the_bit(self, positions, cash, session):
         book = Book(session, cash, positions, cash + 1, 3)
-        closed = SessionClosed(DAY, BookRecord.of(book))
+        closed = SessionClosed(DAY, BookRecord.of(book), {})
         back = body_of(SessionClosed, json.loads(json.dumps(body_document(closed))))
         assert back.book.book() == book
         assert all(type(p) is PositionRecord for p in back.book.positions.values())
@@ -97,7 +97,7 @@ class TestProperties:
         assert len(set(BODIES.values())) == len(Kind)
         declared = [
             value
-            for module in (journal_entries, journal_orders)
+            for module in (journal_entries, journal_orders, journal_account)
             for value in vars(module).values()
             if isinstance(value, type) and isinstance(getattr(value, "kind", None), Kind)
         ]

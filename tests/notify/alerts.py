@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ def courier_of(
     pace: Pace = QUICK,
     mask: Mask | None = None,
     clock: Callable[[], datetime] = lambda: NOON,
-) -> Iterator[Courier]:
+) -> Generator[Courier]:
     """A running courier; it is stopped in any case."""
     outbox = Outbox(folder, limits)
     courier = Courier(outbox, notifiers, pace, random=Random(1), mask=mask or Mask(), clock=clock)

@@ -299,6 +299,16 @@ class TestRefusals:
         assert problem == "the channel failed: RuntimeError"
         assert "canary" not in caplog.text + "".join(capsys.readouterr())
 
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_a_bug_of_ours_ends_the_thread_and_is_seen(self, tmp_path):
+        def broken_clock():
+            raise ZeroDivisionError
+
+        with courier_of(tmp_path, Recorder(), clock=broken_clock) as courier:
+            courier._thread.join(10.0)
+            assert not courier.status().running
+            assert courier.post(alert()) is Posted.STORED
+
     def test_names_must_differ(self, tmp_path):
         with (
             pytest.raises(InvariantBroken, match="same name"),

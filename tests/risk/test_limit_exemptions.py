@@ -90,6 +90,23 @@ class TestBypass:
         assert codes(Change(inputs=inputs).verdict(short)) == {"orders_per_day"}
         assert Change(inputs=inputs).verdict(replace(short, quantity=100)).allowed
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            Change(intent={"quantity": math.nan}),
+            Change(intent={"quantity": 0}),
+            Change(inputs=held(None)),
+            Change(inputs={"positions": None}),
+            Change(inputs={"open_orders": None}),
+            Change(inputs=orders(OpenOrder("AAA", Side.SELL, None, 50 * UNIT))),
+        ],
+    )
+    def test_what_is_not_known_is_no_reduction(self, change):
+        verdict = change.verdict(replace(SALE, purpose=OrderPurpose.FLAT))
+        assert not verdict.reduces_risk
+        assert verdict.bypassed == ()
+        assert not verdict.allowed
+
     def test_flat_goes_to_zero_whatever_was_decided(self):
         everything = {"data_age_sessions": 9, "data_hash": None, "parents": {}, "equity_micros": 1}
         everything |= {"state": TradingState.HALTED, "average_volumes": {}} | orders()
@@ -213,6 +230,20 @@ class TestHeadroom:
         assert room["drawdown_halted"] == (4_080 * UNIT, 400 * UNIT, 3_680 * UNIT)
         assert room["cut_off_passed"] == (30.0, 120.0, 90.0)
         assert room["data_stale"] == (0, 0, 0)
+
+    def test_an_untouched_account(self):
+        """Nothing held, nothing sent, nothing lost: all is known, and all of it is zero."""
+        zeros = ("orders_last_minute", "orders_today", "turnover_today_micros")
+        zeros += ("reconciliation_age_seconds", "data_age_sessions")
+        fresh = replace(INPUTS, positions={}, **dict.fromkeys(zeros, 0), **orders())
+        used = {row.name: row.used for row in headroom(fresh, LIMITS)}
+        assert {used[name] for name in ("orders_per_minute", "orders_per_day")} == {0}
+        assert {used[name] for name in ("turnover_per_day", "position_weight", "leverage")} == {0}
+        assert used["not_reconciled"] == 0
+        limits = replace(LIMITS, max_orders_per_minute=1, max_orders_per_day=1)
+        intent = replace(INTENT, reference_age_seconds=0)
+        first = judge(intent, replace(fresh, **parent(0, 100, 0)), limits)
+        assert first.allowed
 
     def test_a_limit_that_is_off_is_not_listed(self):
         listed = {row.name for row in headroom(INPUTS, replace(LIMITS, max_gross_micros=None))}

@@ -1,0 +1,283 @@
+"""What the worker knows: the journal, folded entry by entry.
+
+The same :meth:`WorkerState.apply` runs while the worker trades and when it starts again,
+so that a crash costs nothing. At every close the book it reaches is compared with the one
+that was recorded, to the bit.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeAlias, get_args
+
+from quant_core.foundation.errors import InvariantBroken, ReconciliationError
+from quant_core.foundation.types import Session
+from quant_core.live.command_door import CommandLog
+from quant_core.live.journal_account import AccountMoved, BrokerRead, DuesPaid, FractionSettled
+from quant_core.live.journal_entries import (
+    Body,
+    BookRecord,
+    BreakerMoved,
+    DecisionTaken,
+    KillLatchCleared,
+    KillLatchSet,
+    Reconciled,
+    RiskStateChanged,
+    SessionClosed,
+    SessionOpened,
+)
+from quant_core.live.journal_kinds import TradingState
+from quant_core.live.journal_lines import Entry
+from quant_core.live.journal_orders import FillReceived, OrderBody, OrderIntent
+from quant_core.live.order_life import LiveOrder
+from quant_core.portfolio import Portfolio
+from quant_core.risk.breakers import BreakerState
+from quant_core.trading.account import Book
+
+LedgerBody: TypeAlias = FillReceived | AccountMoved | DuesPaid | FractionSettled
+"""The entries that move the ledger."""
+
+ORDER_BODIES: tuple[type[OrderBody], ...] = get_args(OrderBody)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedDay:
+    """A session that is over, with the equity and cash of its close."""
+
+    session: Session
+    equity_micros: int
+    cash_micros: int
+
+
+@dataclass(slots=True)
+class OpenDay:
+    """The session at work: the book it began with, its decision, its fills."""
+
+    session: Session
+    data_version: str
+    book: Book
+    decision: DecisionTaken | None = None
+    fills: list[FillReceived] = field(default_factory=list[FillReceived])
+
+
+class WorkerState:
+    """The fold of a journal.
+
+    Parameters
+    ----------
+    capital_micros : int
+        Cash the account began with.
+
+    Examples
+    --------
+    >>> state = WorkerState(1_000_000)
+    >>> state.book.equity_micros, state.sessions_closed, state.day is None
+    (1000000, 0, True)
+    """
+
+    def __init__(self, capital_micros: int) -> None:
+        self.capital_micros = capital_micros
+        # What the broker did is a fact, in whatever order it is told: the ledger here takes
+        # a buy before the sale that paid for it.
+        self.portfolio = Portfolio(capital_micros, may_short=True)
+        self.book = Book.opening(capital_micros)
+        self.breaker = BreakerState(capital_micros)
+        self.closing_breaker = self.breaker
+        self.day: OpenDay | None = None
+        self.days: list[ClosedDay] = []
+        self.orders: dict[str, LiveOrder] = {}
+        self.seen: set[str] = set()
+        self.broker_read = 0
+        self.kill_latched = False
+        self.kill_reason = ""
+        self.trading_state = TradingState.ACTIVE
+        self.trading_reason = ""
+        self.commands = CommandLog()
+        self.reconciled: Reconciled | None = None
+        self.peak_micros = capital_micros
+        self.entries = 0
+        self.last_at: datetime | None = None
+        self._checkpoint = copy.deepcopy(self.portfolio)
+        self._moves: list[LedgerBody] = []
+
+    @property
+    def sessions_closed(self) -> int:
+        """How many sessions are over."""
+        return len(self.days)
+
+    @property
+    def open_orders(self) -> list[LiveOrder]:
+        """Orders that may still fill, in the order of their intents."""
+        return [order for order in self.orders.values() if order.is_open]
+
+    def orders_of(self, session: Session) -> list[LiveOrder]:
+        """Orders for a session."""
+        return [order for order in self.orders.values() if order.intent.session == session]
+
+    def take(self, entry: Entry) -> None:
+        """An entry of the journal, as it is read or was written."""
+        self.entries, self.last_at = entry.seq, entry.at
+        self.apply(entry.body)
+
+    def preview(self, session: Session, closes: dict[str, int]) -> Book:
+        """The book at a close, without changing anything."""
+        return copy.deepcopy(self.portfolio).mark(session, closes.__getitem__)
+
+    def valued(self) -> tuple[str, ...]:
+        """Names whose close a valuation needs."""
+        return tuple(sorted({*self.portfolio.held, *self.portfolio.fractions}))
+
+    def fits(self, body: LedgerBody) -> bool:
+        """Whether the ledger can take a move now, or something before it is still missing."""
+        trial = copy.deepcopy(self.portfolio)
+        try:
+            _move(trial, body)
+        except (InvariantBroken, KeyError):
+            return False
+        return True
+
+    def apply(self, body: Body) -> None:
+        """Take an entry into account.
+
+        Raises
+        ------
+        InvariantBroken
+            If an order makes a move that there is not, or the ledger cannot follow.
+        ReconciliationError
+            If the book of a close is not the one that was recorded.
+        """
+        if isinstance(body, ORDER_BODIES):
+            self._apply_order(body)
+        match body:
+            case FillReceived() | AccountMoved() | DuesPaid() | FractionSettled():
+                self._apply_move(body)
+            case BrokerRead(number=number):
+                self.broker_read = number
+            case SessionOpened() | SessionClosed() | DecisionTaken() | BreakerMoved():
+                self._apply_session(body)
+            case KillLatchSet() | KillLatchCleared() | RiskStateChanged() | Reconciled():
+                self._apply_risk(body)
+            case _:
+                self.commands.apply(body)
+
+    def _apply_order(self, body: OrderBody) -> None:
+        reference = body.reference
+        if isinstance(body, OrderIntent):
+            if reference in self.orders:
+                raise InvariantBroken("an order is planned twice", where=reference)
+            self.orders[reference] = LiveOrder.planned(body)
+        elif reference in self.orders:
+            self.orders[reference] = self.orders[reference].after(body)
+        elif not isinstance(body, FillReceived):  # a fill of an order that is not ours counts
+            raise InvariantBroken("an entry about an order that was never planned", where=reference)
+
+    def _apply_move(self, body: LedgerBody) -> None:
+        key = body.execution if isinstance(body, FillReceived) else body.event_id
+        if key in self.seen:
+            raise InvariantBroken("a move of the ledger is journalled twice", found=key)
+        self.seen.add(key)
+        if isinstance(body, FillReceived):
+            if self.day is not None:
+                self.day.fills.append(body)
+            if body.corrects is not None:
+                self._correct(body)
+                return
+        self._moves.append(body)
+        _move(self.portfolio, body)
+
+    def _correct(self, body: FillReceived) -> None:
+        """Replay the moves since the last close, one fill of them replaced."""
+        known = [
+            move
+            for move in self._moves
+            if isinstance(move, FillReceived) and move.execution == body.corrects
+        ]
+        if not known:
+            raise InvariantBroken(
+                "a fill of an earlier session is corrected",
+                expected="a fill since the last close",
+                found=f"{body.execution} for {body.corrects}",
+                fix="book the difference by hand and begin a new journal",
+            )
+        replaced = known[0]
+        self._moves[self._moves.index(replaced)] = body
+        self._forget(replaced)
+        self.portfolio = copy.deepcopy(self._checkpoint)
+        for move in self._moves:
+            if not (isinstance(move, FillReceived) and move.shares == 0):
+                _move(self.portfolio, move)
+
+    def _forget(self, replaced: FillReceived) -> None:
+        """The replaced fill counts neither for its order nor for the day."""
+        order = self.orders.get(replaced.reference)
+        if order is not None:
+            filled = order.filled - replaced.shares
+            self.orders[replaced.reference] = replace(order, filled=filled)
+        if self.day is not None and replaced in self.day.fills:
+            self.day.fills.remove(replaced)
+
+    def _apply_session(
+        self, body: SessionOpened | SessionClosed | DecisionTaken | BreakerMoved
+    ) -> None:
+        match body:
+            case SessionOpened(session=session, data_version=version, book=book):
+                self.day = OpenDay(session, version, book.book())
+            case DecisionTaken():
+                if self.day is None or self.day.session != body.session:
+                    raise InvariantBroken(
+                        "a decision for a session that is not open", where=str(body.session)
+                    )
+                self.day.decision = body
+            case SessionClosed():
+                self._close(body)
+            case BreakerMoved(peak_micros=peak, flat_from=flat_from):
+                self.breaker = BreakerState(peak, flat_from)
+                if self.day is None:
+                    self.closing_breaker = self.breaker
+
+    def _close(self, body: SessionClosed) -> None:
+        book = self.portfolio.mark(body.session, body.closes.__getitem__)
+        recorded = body.book.book()
+        if book != recorded:
+            raise ReconciliationError(
+                "replaying the journal gives another book than the one recorded",
+                expected=f"{BookRecord.of(recorded)}"[:400],
+                found=f"{BookRecord.of(book)}"[:400],
+                where=f"the close of {body.session}",
+                fix="do not trade; keep the journal and compare it with the broker's statement",
+            )
+        self.book, self.day = book, None
+        self.peak_micros = max(self.peak_micros, book.equity_micros)
+        self.days.append(ClosedDay(body.session, book.equity_micros, book.cash_micros))
+        self._checkpoint = copy.deepcopy(self.portfolio)
+        self._moves = []
+
+    def _apply_risk(
+        self, body: KillLatchSet | KillLatchCleared | RiskStateChanged | Reconciled
+    ) -> None:
+        match body:
+            case KillLatchSet(source=source, reason=reason):
+                self.kill_latched, self.kill_reason = True, f"{source}: {reason}"
+            case KillLatchCleared():
+                self.kill_latched, self.kill_reason = False, ""
+                # As the limits ask: the peak restarts from the equity of the resumption.
+                self.peak_micros = self.book.equity_micros
+            case RiskStateChanged(state=state, reason=reason):
+                self.trading_state, self.trading_reason = state, reason
+            case Reconciled():
+                self.reconciled = body
+
+
+def _move(portfolio: Portfolio, body: LedgerBody) -> None:
+    """Let the ledger make a move."""
+    match body:
+        case FillReceived():
+            portfolio.apply(body.fill())
+        case AccountMoved():
+            portfolio.apply(body.event())
+        case DuesPaid(row=row):
+            portfolio.pay_due(row)
+        case FractionSettled(session=session, symbol=symbol, price=price):
+            portfolio.pay_fraction(session, symbol, price)
