@@ -1,8 +1,14 @@
-"""The compiled loop for its curve alone: many runs of one market, without their records."""
+"""The compiled loop for many runs of one market: money by session and counts of orders.
+
+What runs share is made once and kept in a :class:`Course`, the log among it: a run leaves no
+history behind.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from quant_core.compiled_backtest import action_arrays, fee_tables, market_arrays, terms_of
 from quant_core.foundation.types import FloatArray, IntArray
@@ -10,6 +16,7 @@ from quant_core.market import Market
 from quant_core.numerics import execution
 from quant_core.numerics.execution_arrays import (
     ActionArrays,
+    LogArrays,
     MarketArrays,
     TargetArrays,
     empty_log,
@@ -21,6 +28,9 @@ from quant_core.trading_day import Brain
 
 Fees = tuple[FloatArray, IntArray]
 
+ORDERS, POSITIONS, EVENTS = 1 << 12, 1 << 14, 1 << 10
+"""Room of a log in the beginning; it grows with the runs."""
+
 
 @dataclass(slots=True)
 class Course:
@@ -31,14 +41,32 @@ class Course:
     fees: dict[CommissionModel, Fees | None] = field(
         default_factory=dict[CommissionModel, Fees | None]
     )
+    log: LogArrays | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Money and orders of a run.
+
+    Attributes
+    ----------
+    money : int64 [sessions, 5]
+        Equity, cash, receivable, value traded, and costs of each session, in micros.
+    reasons : int64 [orders]
+        Why each order was not filled in full, by the numbers of
+        :mod:`quant_core.numerics.execution_fills`; 0 = it was.
+    """
+
+    money: IntArray
+    reasons: IntArray
 
 
 Run = tuple[range, TargetArrays, int]
 """Rows, targets and starting capital of a run."""
 
 
-def curve_of(course: Course, brain: Brain, market: Market, run: Run) -> IntArray | None:
-    """Equity, cash, receivable, value traded and costs by session; None = not for the kernel.
+def curve_of(course: Course, brain: Brain, market: Market, run: Run) -> Curve | None:
+    """Trade a run; None = only the readable loop can.
 
     Parameters
     ----------
@@ -64,7 +92,32 @@ def curve_of(course: Course, brain: Brain, market: Market, run: Run) -> IntArray
         return None
     dividends = int((actions.kind == DIVIDEND).sum())
     book = opening_book(capital_micros, len(market.panel.axes.symbols), dividends)
-    log = empty_log(len(rows), 0, 0, 0)
-    terms = terms_of(brain, fees, rows, record=False)
-    ended = execution.trade(terms, course.market, actions, targets, book, log)
-    return log.curve if ended == execution.DONE else None
+    terms = terms_of(brain, fees, rows, record=True)
+    log = _emptied(course.log, len(rows), len(market.panel.axes.symbols))
+    course.log = log
+    while (
+        ended := execution.trade(terms, course.market, actions, targets, book, log)
+    ) == execution.FULL:
+        course.log = log = _longer(log)
+    if ended != execution.DONE:
+        return None
+    reasons = log.orders["reason"][: int(log.counts["orders"][0])]
+    return Curve(log.curve.copy(), np.ascontiguousarray(reasons))
+
+
+def _emptied(log: LogArrays | None, sessions: int, symbols: int) -> LogArrays:
+    """The log of an earlier run, ready for the next one."""
+    if log is None:
+        return empty_log(sessions, ORDERS + symbols, POSITIONS + symbols, EVENTS + 4 * symbols)
+    log.counts[:] = 0
+    log.curve[:] = 0
+    return log
+
+
+def _longer(log: LogArrays) -> LogArrays:
+    """The same log with twice the room."""
+    return log._replace(
+        orders=np.concatenate([log.orders, np.empty_like(log.orders)]),
+        positions=np.concatenate([log.positions, np.empty_like(log.positions)]),
+        events=np.concatenate([log.events, np.empty_like(log.events)]),
+    )

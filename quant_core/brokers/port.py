@@ -281,10 +281,7 @@ class DuePaid:
 
 @dataclass(frozen=True, slots=True)
 class FractionPaid:
-    """The waiting fraction of a share of a name was paid out at ``price``, in currency units.
-
-    The amount follows from the fraction, which the ledger that applied the split knows.
-    """
+    """The waiting fraction of a share was paid out at ``price``, in currency units."""
 
     event_id: str
     session: Session
@@ -292,18 +289,9 @@ class FractionPaid:
     price: float
 
 
-EventBody: TypeAlias = (
-    LinkUp
-    | LinkDown
-    | Notice
-    | OrderSeen
-    | Executed
-    | CommissionCharged
-    | ExecutionCorrected
-    | AccountChanged
-    | DuePaid
-    | FractionPaid
-)
+ConnectionEvent: TypeAlias = LinkUp | LinkDown | Notice
+OrderEvent: TypeAlias = OrderSeen | Executed | CommissionCharged | ExecutionCorrected
+EventBody: TypeAlias = ConnectionEvent | OrderEvent | AccountChanged | DuePaid | FractionPaid
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,10 +335,7 @@ class PriceQuote:
 
 @dataclass(frozen=True, slots=True)
 class CancelScope:
-    """Which orders a cancellation of everything means.
-
-    Empty ``references`` mean all open orders of the account.
-    """
+    """Which orders to cancel; no ``references`` mean all open orders of the account."""
 
     references: tuple[str, ...] = field(default=())
 

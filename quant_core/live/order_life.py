@@ -123,6 +123,7 @@ class LiveOrder:
 
 
 def _moved(order: LiveOrder, body: OrderBody) -> LiveOrder:
+    """The order with what an entry says of it."""
     match body:
         case OrderAcknowledged(broker_order=number):
             return replace(order, broker_order=number)

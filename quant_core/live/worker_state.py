@@ -129,11 +129,15 @@ class WorkerState:
         """Names whose close a valuation needs."""
         return tuple(sorted({*self.portfolio.held, *self.portfolio.fractions}))
 
+    def ledger_at_open(self) -> Portfolio:
+        """A copy of the ledger as it was at the last close."""
+        return copy.deepcopy(self._checkpoint)
+
     def fits(self, body: LedgerBody) -> bool:
         """Whether the ledger can take a move now, or something before it is still missing."""
         trial = copy.deepcopy(self.portfolio)
         try:
-            _move(trial, body)
+            move_ledger(trial, body)
         except (InvariantBroken, KeyError):
             return False
         return True
@@ -185,7 +189,7 @@ class WorkerState:
                 self._correct(body)
                 return
         self._moves.append(body)
-        _move(self.portfolio, body)
+        move_ledger(self.portfolio, body)
 
     def _correct(self, body: FillReceived) -> None:
         """Replay the moves since the last close, one fill of them replaced."""
@@ -207,7 +211,7 @@ class WorkerState:
         self.portfolio = copy.deepcopy(self._checkpoint)
         for move in self._moves:
             if not (isinstance(move, FillReceived) and move.shares == 0):
-                _move(self.portfolio, move)
+                move_ledger(self.portfolio, move)
 
     def _forget(self, replaced: FillReceived) -> None:
         """The replaced fill counts neither for its order nor for the day."""
@@ -270,7 +274,7 @@ class WorkerState:
                 self.reconciled = body
 
 
-def _move(portfolio: Portfolio, body: LedgerBody) -> None:
+def move_ledger(portfolio: Portfolio, body: LedgerBody) -> None:
     """Let the ledger make a move."""
     match body:
         case FillReceived():

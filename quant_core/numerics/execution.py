@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from quant_core.foundation.types import FloatArray, IntArray
 from quant_core.numerics.execution_arrays import (
     ActionArrays,
     BookArrays,
@@ -66,23 +67,35 @@ def trade(
     log: LogArrays,
 ) -> int:
     """Trade the sessions from ``book.number`` on; says why it stopped."""
-    while book.state[0].number < terms.rules.total:
-        if terms.rules.record and not _has_room(terms, market, actions, targets, book, log):
+    rules, state, names_end = terms.rules, book.state[0], market.delisted_start
+    while state.number < rules.total:
+        if rules.record and not _has_room(terms, market, actions, targets, book, log):
             return FULL
-        number = book.state[0].number
-        row = terms.rules.first + number
-        _decide(terms, market, targets, book, log)
+        row = rules.first + state.number
+        state.order_count = 0
+        if _must_decide(rules, state, targets.decision):
+            _decide(terms, market, targets, book, log)
         if actions.start[row] < actions.start[row + 1] or _is_owed(book):
             morning(market, actions, book, log, row)
-        execution_order(book)
-        execute(market, terms, book, log)
-        _settle(terms, market, book, log, row)
-        _mark(terms, market, book, log)
-        _guard(terms, book, log, row)
-        if book.state[0].failed != 0:
+        if state.order_count > 0:
+            execution_order(book.orders, state.order_count)
+            execute(market, terms, book, log)
+        if names_end[row] < names_end[row + 1]:
+            _settle(terms, market, book, log, row)
+        _mark(terms, market.close[row], book, log)
+        _guard(rules, state, log, row)
+        if state.failed != 0:
             return REPLAY
-        book.state[0].number = number + 1
+        state.number += 1
     return DONE
+
+
+@kernel
+def _must_decide(rules: Rules, state: Record, decision: IntArray) -> bool:
+    """Whether this close can bring orders at all."""
+    if decision[state.number] >= 0 or state.equity <= 0 or state.flat_from >= 0:
+        return True
+    return not np.isnan(rules.stop_loss)
 
 
 @kernel
@@ -143,12 +156,11 @@ def _decide(
     state = book.state[0]
     number = state.number
     row, decision = terms.rules.first + number - 1, targets.decision[number]
-    state.order_count = 0
     if state.equity <= 0:
         _exit(market, book, row, False)
         return
     if state.flat_from >= 0:
-        if decision < 0 or not _may_re_enter(terms, book, number):
+        if decision < 0 or not _may_re_enter(terms.rules, state):
             _exit(market, book, row, False)
             return
         state.peak, state.flat_from = state.equity, -1
@@ -165,10 +177,8 @@ def _decide(
 
 
 @kernel
-def _may_re_enter(terms: Terms, book: BookArrays, number: int) -> bool:
-    return terms.rules.cooldown >= 0 and number >= book.state[0].flat_from + max(
-        terms.rules.cooldown, 1
-    )
+def _may_re_enter(rules: Rules, state: Record) -> bool:
+    return rules.cooldown >= 0 and state.number >= state.flat_from + max(rules.cooldown, 1)
 
 
 @kernel
@@ -225,28 +235,38 @@ def _rebalance(
         named = columns[at] if at < end else NOWHERE
         owned = held[place] if place < count else NOWHERE
         column, weight = min(named, owned), 0.0
+        name = names[column]
         if named == column:
             weight = weights[at]
             at += 1
         if owned == column:
             place += 1
-            if names[column].stopped:
-                weight = 0.0
-        name = names[column]
-        if owned == column or weight != 0.0:
-            last = _micros(closes[column])
-            known = last != 0
-            if not known:
-                last = _last_close(market, row, column)
-            wanted = _wanted(rules, investable, weight, last, name.shares)
-            if wanted != name.shares or (last == 0 and weight != 0.0):
-                _order(orders[state.order_count], column, wanted - name.shares, last)
-                orders[state.order_count].weight = weight
-                if wanted >= name.shares:
-                    orders[state.order_count].refusal = _refusal(known, members[column])
-                state.order_count += 1
-            if wanted < 0:
-                state.failed = 1
+            weight = 0.0 if name.stopped else weight
+        last = _micros(closes[column])
+        known = last != 0
+        if not known:
+            last = _last_close(market, row, column)
+        wanted = _wanted(rules, investable, weight, last, name.shares)
+        order = orders[state.order_count]
+        state.order_count += _move(state, name, order, (column, wanted, last), weight)
+        if wanted >= name.shares:
+            order.refusal = _refusal(known, members[column])
+
+
+@kernel
+def _move(
+    state: Record, name: Record, order: Record, numbers: tuple[int, int, int], weight: float
+) -> int:
+    """Write the order that moves one name to the shares wanted; 1, or 0 where there is none."""
+    column, wanted, last = numbers
+    if wanted < 0:
+        state.failed = 1
+        return 0
+    if wanted == name.shares and (last != 0 or weight == 0.0):
+        return 0
+    _order(order, column, wanted - name.shares, last)
+    order.weight = weight
+    return 1
 
 
 @kernel
@@ -289,18 +309,17 @@ def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays
         if held != 0:
             if float(held) * price > WIDEST:
                 book.state[0].failed = 1
-            close_position(book, column)
+            close_position(book.held, book.held_count, book.names[column], column)
             pay(book.state[0], held * price)
             tell(log, DELISTED, row, column, held * price, Told(held, price, -1))
 
 
 @kernel
-def _mark(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays) -> None:
+def _mark(terms: Terms, closes: FloatArray, book: BookArrays, log: LogArrays) -> None:
     """Value the book at the close and check the identity of its cash."""
     state = book.state[0]
     number, value, record = state.number, 0, terms.rules.record
     names, held, positions, counts = book.names, book.held, log.positions, log.counts
-    closes = market.close[terms.rules.first + number]
     for place in range(book.held_count[0]):
         column = held[place]
         name = names[column]
@@ -354,14 +373,12 @@ def _receivable(book: BookArrays) -> int:
 
 
 @kernel
-def _guard(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
+def _guard(rules: Rules, state: Record, log: LogArrays, row: int) -> None:
     """The drawdown breaker looks at the equity."""
-    state = book.state[0]
-    equity = state.equity
-    if not np.isnan(terms.rules.max_drawdown) and state.flat_from < 0:
-        state.peak = max(state.peak, equity)
-        if equity < int(np.ceil(state.peak * (1.0 - terms.rules.max_drawdown))):
+    if not np.isnan(rules.max_drawdown) and state.flat_from < 0:
+        state.peak = max(state.peak, state.equity)
+        if state.equity < int(np.ceil(state.peak * (1.0 - rules.max_drawdown))):
             state.flat_from = state.number + 1
-            tell(log, TRIPPED, row, 0, 0, Told(equity, state.peak, -1))
-    if equity <= 0:
-        tell(log, DEFICIT, row, 0, 0, Told(equity, 0, -1))
+            tell(log, TRIPPED, row, 0, 0, Told(state.equity, state.peak, -1))
+    if state.equity <= 0:
+        tell(log, DEFICIT, row, 0, 0, Told(state.equity, 0, -1))

@@ -33,12 +33,12 @@ LARGEST = 999_999_999_999_999_999
 
 
 @kernel
-def close_position(book: BookArrays, column: int) -> None:
+def close_position(held: IntArray, count: IntArray, name: Record, column: int) -> None:
     """End a position; the mark stays while a fraction of a share waits."""
-    book.names[column].shares, book.names[column].cost = 0, 0.0
-    leave(book.held, book.held_count, column)
-    if np.isnan(book.names[column].fraction):
-        book.names[column].marked = False
+    name.shares, name.cost = 0, 0.0
+    leave(held, count, column)
+    if np.isnan(name.fraction):
+        name.marked = False
 
 
 @kernel
@@ -121,19 +121,12 @@ def morning(
     market: MarketArrays, actions: ActionArrays, book: BookArrays, log: LogArrays, row: int
 ) -> None:
     """Actions of the ex-date, dividends due, fractions of shares: before the open of ``row``."""
-    renames = actions.start[row + 1]
-    for action in range(actions.start[row], actions.start[row + 1]):
-        kind = actions.kind[action]
-        if kind == DIVIDEND:
-            _owe(actions, book, log, row, action)
-        elif kind == RIGHTS:
-            _exercise(actions, book, log, row, action)
-        elif kind == SPLIT:
-            _split(actions, book, log, row, action)
-        else:  # they are the last of their row
-            renames = min(renames, action)
-    if renames < actions.start[row + 1]:
-        _rename(actions, book, log, row, renames)
+    action, end = actions.start[row], actions.start[row + 1]
+    while action < end and actions.kind[action] != RENAME:
+        _act(actions, book, log, row, action)
+        action += 1
+    if action < end:  # renames are the last of their row
+        _rename(actions, book, log, row, action)
     if book.state[0].entitled_count > 0:
         _pay_due(book, log, row)
     at = 0
@@ -144,6 +137,31 @@ def morning(
             pay_fraction(book, log, row, column, price)
         else:
             at += 1
+
+
+@kernel
+def _act(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
+    kind = actions.kind[action]
+    if kind == DIVIDEND:
+        _owe(actions, book, log, row, action)
+    elif kind == RIGHTS:
+        _exercise(actions, book, log, row, action)
+    else:
+        _split(actions, book, log, row, action)
+        for index in range(book.state[0].order_count):
+            if book.orders[index].column == actions.column[action]:
+                step = actions.other[action] if book.orders[index].buys else 1
+                _follow(book.state[0], book.orders[index], actions.ratio[action], step)
+
+
+@kernel
+def _follow(state: Record, order: Record, ratio: float, step: int) -> None:
+    """A waiting order counts shares of before a split."""
+    requested, _ = _whole_shares(order.requested, ratio)
+    if requested < 0:
+        state.failed, requested = 1, 0
+    order.requested = requested // step * step
+    order.signal = int(np.rint(order.signal / ratio))
 
 
 @kernel
@@ -202,7 +220,7 @@ def _exercise(
 
 @kernel
 def _split(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
-    """Whole shares; the fraction waits for the first price. Waiting orders follow."""
+    """Whole shares; the fraction waits for the first price."""
     column, ratio = actions.column[action], actions.ratio[action]
     book.names[column].fraction *= ratio
     if book.names[column].marked:
@@ -220,14 +238,6 @@ def _split(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, ac
             book.names[column].cost = 0.0
             leave(book.held, book.held_count, column)
         tell(log, SPLIT, row, column, 0, Told(held, whole, action))
-    for index in range(book.state[0].order_count):
-        if book.orders[index].column == column:
-            requested, _ = _whole_shares(book.orders[index].requested, ratio)
-            if requested < 0:
-                book.state[0].failed, requested = 1, 0
-            step = actions.other[action] if book.orders[index].buys else 1
-            book.orders[index].requested = requested // step * step
-            book.orders[index].signal = int(np.rint(book.orders[index].signal / ratio))
 
 
 @kernel
@@ -269,7 +279,7 @@ def _forget(book: BookArrays, column: int) -> None:
         book.names[column].fraction = np.nan
         leave(book.fractional, book.fractional_count, column)
     if book.names[column].shares != 0:
-        close_position(book, column)
+        close_position(book.held, book.held_count, book.names[column], column)
     book.names[column].marked = False
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quant_core.foundation.types import FloatArray
+from quant_core.foundation.types import FloatArray, IntArray
 from quant_core.numerics.execution_arrays import (
     BookArrays,
     Impact,
@@ -210,7 +210,7 @@ def _meet(
 def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays) -> None:
     """Let the waiting orders meet the session, in their turn."""
     rules, state, orders, names = terms.rules, book.state[0], book.orders, book.names
-    number = state.number
+    held, count, number = book.held, book.held_count, state.number
     row = rules.first + number
     prices, volumes, locked = market.price[row], market.volume[row], market.locked
     volatility, average_volume = market.volatility, market.average_volume
@@ -227,7 +227,7 @@ def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays
         )
         met = _meet(rules, state, names[column], order, quote, fees)
         if met.filled > 0:
-            _apply(book, state, names[column], order, met)
+            _apply(held, count, state, names[column], order, met)
             day[3] += met.filled * met.price
             day[4] += met.charged + met.filled * abs(met.price - met.raw)
         if rules.record:
@@ -244,21 +244,23 @@ def _write(line: Record, order: Record, met: Met, number: int, cash: int) -> Non
 
 
 @kernel
-def _apply(book: BookArrays, state: Record, name: Record, order: Record, met: Met) -> None:
+def _apply(
+    held: IntArray, count: IntArray, state: Record, name: Record, order: Record, met: Met
+) -> None:
     """Change the book by a fill."""
     gross = met.filled * met.price
     name.taken += met.filled
     if order.buys != 0:
         pay(state, -gross - met.charged)
         if name.shares == 0:
-            enter(book.held, book.held_count, order.column)
+            enter(held, count, order.column)
         add(name, met.filled, gross + met.charged, met.raw)
         name.bought += met.filled
         return
     pay(state, gross - met.charged)
     name.shares -= met.filled
     if name.shares == 0:
-        close_position(book, order.column)
+        close_position(held, count, name, order.column)
     elif name.shares < 0:
         state.failed = 1
 
@@ -277,13 +279,12 @@ def _first(orders: Records, a: int, b: int) -> bool:
 
 
 @kernel
-def execution_order(book: BookArrays) -> None:
+def execution_order(orders: Records, count: int) -> None:
     """Sells ascending by column, then buys by descending weight.
 
     Orders come ascending by column: sells before buys, and equal weights, are in turn already.
     Else they are merged, from runs of one, two, four and so on.
     """
-    orders, count = book.orders, book.state[0].order_count
     place = 0
     for buys in range(2):
         for index in range(count):

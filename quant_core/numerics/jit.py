@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 import threading
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 from typing import Generic, ParamSpec, TypeVar, cast
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result", covariant=True)
 
+BLAS = "scipy.linalg"
 _compiling = threading.RLock()
 
 
@@ -42,8 +45,7 @@ class Kernel(Generic[Parameters, Result]):
         if self._compiled is None:
             with _compiling:
                 if self._compiled is None:
-                    numba = importlib.import_module("numba")
-                    compiler = numba.njit(cache=True, nogil=True, error_model="numpy")
+                    compiler = _numba().njit(cache=True, nogil=True, error_model="numpy")
                     compiled = compiler(self.python)
                     _keep_while_unchanged(compiled, self.sources())
                     self._compiled = cast("Callable[Parameters, Result]", compiled)
@@ -69,6 +71,25 @@ class Kernel(Generic[Parameters, Result]):
     def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         """Run the machine code, compiling or loading it first if need be."""
         return self.compiled(*args, **kwargs)
+
+
+@functools.cache
+def _numba() -> ModuleType:
+    """Numba, without the SciPy it would load if there is one.
+
+    Its arrays look for SciPy's BLAS when the first kernel is loaded, which takes longer than
+    all kernels of a run; no kernel here uses linear algebra.
+    """
+    numba = importlib.import_module("numba")
+    absent = BLAS not in sys.modules
+    if absent:
+        sys.modules[BLAS] = cast("ModuleType", None)  # what Python takes for "not there"
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        if absent:
+            del sys.modules[BLAS]
+    return numba
 
 
 def _keep_while_unchanged(compiled: object, sources: frozenset[Path]) -> None:

@@ -13,6 +13,8 @@ from quant_core.numerics.execution_arrays import TargetArrays
 from quant_core.risk.breakers import cap_weights
 from quant_core.strategies.rules import LinearStrategy
 
+NOBODY, UNKNOWN = -1, -2
+"""Places of a ranking that no name fills, and rows that were not yet ranked."""
 KEPT = 4
 """Rankings kept: trials of one ranking follow one another."""
 
@@ -25,9 +27,7 @@ class Rankings:
     """
 
     depth: int = 0
-    _known: dict[tuple[int, str], dict[int, IntArray]] = field(
-        default_factory=dict[tuple[int, str], dict[int, IntArray]]
-    )
+    _known: dict[tuple[str, int], IntArray] = field(default_factory=dict[tuple[str, int], IntArray])
 
     def targets(
         self,
@@ -39,32 +39,24 @@ class Rankings:
     ) -> TargetArrays:
         """What the strategy decides in each scheduled session, equal to its own answers."""
         top_k = strategy.settings.top_k
-        due = np.flatnonzero(scheduled)
-        if len(due) == 0 or due[0] != 0:
-            due = np.concatenate([[0], due])
-        ranked = self._ranked(strategy, market)
-        depth = max(self.depth, top_k)
-        chosen: list[IntArray] = []
-        for number in due.tolist():
-            row = rows.start + number - 1
-            best = ranked.get(row)
-            if best is None or len(best) < top_k:
-                best = ranked[row] = _padded(strategy.ranked(market.view(row), depth), depth)
-            chosen.append(best)
-        return _arrays(np.array(chosen)[:, :top_k], due, len(rows), cap)
+        due = np.union1d([0], np.flatnonzero(scheduled))
+        ranked = self._ranked(strategy, len(market.panel.axes.sessions))
+        decided = due + (rows.start - 1)
+        for row in decided[ranked[decided, 0] == UNKNOWN].tolist():
+            best = strategy.ranked(market.view(row), ranked.shape[1])
+            ranked[row, : len(best)] = best
+            ranked[row, len(best) :] = NOBODY
+        return _arrays(ranked[decided, :top_k], due, len(rows), cap)
 
-    def _ranked(self, strategy: LinearStrategy, market: Market) -> dict[int, IntArray]:
-        key = (id(market), str(strategy.settings.options))
+    def _ranked(self, strategy: LinearStrategy, sessions: int) -> IntArray:
+        """The columns of the best names by row, best first, for the weights of a strategy."""
+        depth = max(self.depth, strategy.settings.top_k)
+        key = (str(strategy.settings.options), depth)
         if key not in self._known:
             while len(self._known) >= KEPT:
                 del self._known[next(iter(self._known))]
-            self._known[key] = {}
+            self._known[key] = np.full((sessions, depth), UNKNOWN, dtype=np.int64)
         return self._known[key]
-
-
-def _padded(columns: IntArray, length: int) -> IntArray:
-    """The columns, then -1 up to a common length."""
-    return np.concatenate([columns, np.full(length - len(columns), -1)])
 
 
 def _arrays(best: IntArray, due: IntArray, sessions: int, cap: float | None) -> TargetArrays:

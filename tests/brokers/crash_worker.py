@@ -1,9 +1,10 @@
 """Trades a paper broker in processes that are killed, and tells what was left on disk.
 
-Run as a program: ``python -m tests.brokers.crash_worker FOLDER KILLS SEED``. A child is
+Run as a program: ``python -m tests.brokers.crash_worker FOLDER KILLS SEED [torn]``. A child is
 forked, opens the books, sends what its session has to send and advances; the parent kills it
 (SIGKILL) after a random time, or the child kills itself at a chosen SQL statement. One line
-of JSON at the end compares the books with those of a run that nobody disturbed.
+of JSON at the end compares the books with those of a run that nobody disturbed. ``torn``
+takes the transactions away, to show that the drill sees it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from quant_core.brokers.port import (
     OrderKind,
     Rejected,
 )
+from quant_core.foundation.errors import QuantError
 from quant_core.market import MarketFacts
 from quant_core.trading.actions import Dividend, Split
 from quant_core.trading.orders import Side
@@ -51,9 +53,16 @@ def intents(bench: Bench) -> list[Intent]:
     wanted = [("AAA", Side.BUY, 101), ("BBB", Side.BUY, 57 + row), ("AAA", Side.SELL, 40)]
     wanted = [(s, side, n) for s, side, n in wanted if side is Side.BUY or row > 2]
     return [
-        Intent(f"{bench.session}/{symbol}/{side}", bench.session, symbol, side, n, kind, rank)
+        Intent(
+            f"{bench.session}/{symbol}/{side}",
+            bench.session,
+            symbol,
+            side,
+            n,
+            OrderKind.ON_OPEN,
+            rank,
+        )
         for rank, (symbol, side, n) in enumerate(wanted)
-        for kind in (OrderKind.ON_OPEN,)
     ]
 
 
@@ -75,6 +84,7 @@ class Suicidal(sqlite3.Connection):
     """A connection that is killed just before its n-th statement."""
 
     left = 0
+    torn = False
 
     def _count(self) -> None:
         Suicidal.left -= 1
@@ -83,6 +93,8 @@ class Suicidal(sqlite3.Connection):
 
     def execute(self, *arguments):
         self._count()
+        if Suicidal.torn and arguments[0] in ("begin immediate", "commit"):
+            return super().execute("select 1")
         return super().execute(*arguments)
 
     def executemany(self, *arguments):
@@ -91,7 +103,7 @@ class Suicidal(sqlite3.Connection):
 
 
 def child(path: Path, statement: int) -> None:
-    if statement:
+    if statement or Suicidal.torn:
         Suicidal.left = statement
         connect = sqlite3.connect
         books_module.sqlite3.connect = lambda *a, **k: connect(*a, factory=Suicidal, **k)
@@ -108,7 +120,7 @@ def killed_once(path: Path, statement: int, seconds: float) -> bool:
         time.sleep(seconds)
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0 and not Suicidal.torn:
         raise RuntimeError("a child failed by itself")
     return os.WIFSIGNALED(status)
 
@@ -143,6 +155,18 @@ def undisturbed() -> dict[str, object]:
     return facts(bench)
 
 
+def left_behind(path: Path, expected: dict[str, object]) -> list[str]:
+    """What differs in the books of a run that was killed and has ended."""
+    try:
+        bench = make_bench(path)
+        asyncio.run(trade(bench))
+        found = facts(bench)
+        bench.books.close()
+    except (QuantError, KeyError, AssertionError) as error:
+        return [type(error).__name__]
+    return [name for name in expected if found[name] != expected[name]]
+
+
 def drill(folder: Path, kills: int, seed: int) -> dict[str, object]:
     """Kill until ``kills`` have struck; half at a statement, half at a random time."""
     rng = random.Random(seed)
@@ -157,11 +181,7 @@ def drill(folder: Path, kills: int, seed: int) -> dict[str, object]:
             if not killed_once(path, statement, rng.uniform(0.001, 0.03) if by_time else 0.0):
                 break
             struck += 1
-        bench = make_bench(path)
-        asyncio.run(trade(bench))
-        found = facts(bench)
-        differences += [name for name in expected if found[name] != expected[name]]
-        bench.books.close()
+        differences += left_behind(path, expected)
     return {
         "kills": struck,
         "runs": runs,
@@ -172,5 +192,6 @@ def drill(folder: Path, kills: int, seed: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    Suicidal.torn = "torn" in sys.argv
     outcome = drill(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
     sys.stdout.write(json.dumps(outcome) + "\n")

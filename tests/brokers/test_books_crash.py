@@ -16,8 +16,9 @@ from tests.brokers.crash_worker import make_bench
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def drill(folder: Path, kills: int, seed: int) -> dict:
-    words = [sys.executable, "-m", "tests.brokers.crash_worker", folder, str(kills), str(seed)]
+def drill(folder: Path, kills: int, seed: int, *more: str) -> dict:
+    module = "tests.brokers.crash_worker"
+    words = [sys.executable, "-m", module, folder, str(kills), str(seed), *more]
     # One thread: a fork of a process with more is not safe.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -34,6 +35,9 @@ class TestProperties:
         assert seen["kills"] >= 60
         assert seen["executions"] >= 15
         assert seen["differences"] == []
+
+    def test_the_drill_sees_books_without_transactions(self, tmp_path):
+        assert drill(tmp_path, 20, 2, "torn")["differences"] != []
 
 
 class TestExamples:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from typing import ClassVar
 
 import pytest
 
 from quant_core.brokers.paper.broker import HANG_SECONDS
-from quant_core.brokers.paper.scenario import (
-    ACTIONS,
-    NAMES,
-    Scenario,
-    parse_scenario,
-    read_scenario,
-)
 from quant_core.brokers.port import (
     Accepted,
     CancelReport,
@@ -25,45 +18,17 @@ from quant_core.brokers.port import (
     LinkDown,
     LinkUp,
     Notice,
-    OrderSeen,
     OrderState,
     QuoteKind,
     Rejected,
     Unknown,
 )
-from quant_core.foundation.errors import ConfigurationError, SourceUnreachable
+from quant_core.foundation.errors import SourceUnreachable
 from quant_core.market import MarketFacts
 from quant_core.trading.actions import Split
-from tests.brokers.paper_bench import CAPITAL, Bench, make_market, now, scenario_of
+from tests.brokers.paper_bench import CAPITAL, Bench, make_market, now
+from tests.brokers.scripted_faults import bench_of, executed, on_call, on_event, on_phase, trade
 from tests.brokers.second_ledger import SecondLedger
-
-
-def bench_of(*faults: dict, **named) -> Bench:
-    return Bench(faults=list(faults), **named).connect()
-
-
-def on_event(do: str, name: str = "executed", **named) -> dict:
-    return {"on": "event", "name": name, "do": do, **({"nth": 1} | named)}
-
-
-def on_call(name: str, do: str, **named) -> dict:
-    return {"on": "call", "name": name, "do": do, **({"nth": 1} | named)}
-
-
-def on_phase(name: str, do: str, **named) -> dict:
-    return {"on": "phase", "name": name, "do": do, **({"nth": 1} | named)}
-
-
-def trade(bench: Bench) -> Bench:
-    """Three orders at one open, told under the numbers X1, X2, X3."""
-    for rank, symbol in enumerate(("AAA", "BBB", "CCC")):
-        bench.send(symbol, rank=rank)
-    return bench.to("open")
-
-
-def executed(bench: Bench) -> list[str]:
-    """Last digit of the executions a client was told, in order."""
-    return [done.execution_id[-1] for done in bench.told(Executed)]
 
 
 class TestEvents:
@@ -108,6 +73,12 @@ class TestEvents:
         assert isinstance(without, Executed)
         assert without.commission_micros is None
 
+    def test_commission_that_never_comes(self):
+        bench = trade(bench_of(on_event("commission_lost", nth=2)))
+        assert [d.commission_micros is None for d in bench.told(Executed)] == [False, True, False]
+        assert bench.told(CommissionCharged) == []
+        assert bench.snapshot().executions[1].commission_micros == 2_004_002
+
     def test_correction(self):
         bench = trade(bench_of(on_event("correct", nth=2)))
         (corrected,) = bench.told(ExecutionCorrected)
@@ -138,7 +109,7 @@ class TestEvents:
 
 
 class TestOrders:
-    MEETS = {"on": "order", "name": "meets_market"}
+    MEETS: ClassVar = {"on": "order", "name": "meets_market"}
 
     def test_one_fill_in_several_executions(self):
         bench = trade(bench_of({**self.MEETS, "nth": 2, "do": "split", "parts": 3}))
@@ -344,133 +315,3 @@ class TestLink:
     def test_notice(self):
         bench = bench_of(on_phase("open", "notice", code="2110")).to("open")
         assert [notice.code for notice in bench.told(Notice)] == ["2110"]
-
-
-class TestWhen:
-    def test_session_alone_strikes_all_of_it(self):
-        bench = bench_of(on_event("drop", nth=1, session="2024-01-04"))
-        dropped = bench_of(
-            {"on": "event", "name": "executed", "do": "drop", "session": "2024-01-04"}
-        )
-        for each in (bench, dropped):
-            trade(each).to("after_close")
-            trade(each)
-        assert len(executed(bench)) == 5
-        assert len(executed(dropped)) == 3
-
-    def test_chance_is_that_of_the_seed(self):
-        fault = {"on": "event", "name": "executed", "do": "drop", "chance": 0.5}
-
-        def seen(seed: int) -> list[str]:
-            bench = Bench()
-            bench.scenario = scenario_of([fault], seed)
-            bench.reopen()
-            bench.connect()
-            for _ in range(5):
-                trade(bench).to("after_close")
-            return [done.execution_id for done in bench.told(Executed)]
-
-        assert seen(1) == seen(1)
-        assert seen(1) != seen(2)
-        assert 3 <= len(seen(1)) <= 12
-
-    def test_a_fault_does_not_strike_again_after_a_crash(self, tmp_path):
-        faults = [on_call("submit", "unknown", nth=1), on_event("late", nth=1, phases=2)]
-        bench = Bench(faults=faults, path=tmp_path / "paper.db").connect()
-        assert isinstance(bench.send("AAA"), Unknown)
-        now(bench.reopen().open())
-        assert isinstance(bench.send("AAA"), Accepted)
-        bench.to("open")
-        assert executed(bench) == []
-        now(bench.reopen().open())  # what is late is on the books too
-        assert executed(bench.to("after_close")) == ["1"]
-
-    def test_faults_of_a_seed_are_the_same_after_every_crash(self, tmp_path):
-        fault = {"on": "event", "name": "order_seen", "do": "drop", "chance": 0.5}
-
-        def seen(path, crash: bool) -> list:
-            bench = Bench(faults=[fault], path=path).connect()
-            for _ in range(3):
-                trade(bench)
-                if crash:
-                    now(bench.reopen().open())
-                bench.to("after_close")
-            told = bench.told(OrderSeen)
-            bench.books.close()
-            return told
-
-        assert seen(tmp_path / "a.db", crash=True) == seen(tmp_path / "b.db", crash=False)
-
-
-class TestRefusals:
-    GOOD = {"on": "event", "name": "executed", "do": "drop", "nth": 1}
-
-    @pytest.mark.parametrize(
-        ("change", "wording"),
-        [
-            ({"on": "events"}, "something that there is not"),
-            ({"name": "filled"}, "something that there is not"),
-            ({"do": "hang"}, "cannot do this"),
-            ({"nth": 0}, "impossible value"),
-            ({"nth": True}, "impossible value"),
-            ({"nth": 1.0}, "impossible value"),
-            ({"nth": None}, "impossible value"),
-            ({"session": "2024-02-30"}, "impossible value"),
-            ({"chance": 0.5}, "does not say when it strikes"),
-            ({"times": 2}, "a key that its action does not take"),
-            ({"note": "x"}, "a key that its action does not take"),
-        ],
-    )
-    def test_one_thing_wrong(self, change, wording):
-        with pytest.raises(ConfigurationError, match=wording):
-            scenario_of([self.GOOD | change])
-
-    @pytest.mark.parametrize("chance", [-0.1, 1.1, "1", float("nan")])
-    def test_no_chance_beyond_one(self, chance):
-        fault = {"on": "event", "name": "executed", "do": "drop", "chance": chance}
-        with pytest.raises(ConfigurationError, match="impossible value"):
-            scenario_of([fault])
-
-    def test_every_session_needs_a_number(self):
-        fault = {"on": "event", "name": "executed", "do": "drop", "session": "every"}
-        with pytest.raises(ConfigurationError, match="every session needs nth"):
-            scenario_of([fault])
-
-    @pytest.mark.parametrize(
-        ("text", "wording"),
-        [
-            ("", "not JSON"),
-            ("[]", "a JSON object"),
-            ('{"faults": [], "faults": []}', "stands twice"),
-            ('{"seed": 1}', "lists its faults"),
-            ('{"faults": [1]}', "a fault is a JSON object"),
-            ('{"faults": [], "seeds": 1}', "unknown key"),
-            ('{"faults": [], "seed": 1.5}', "not a whole number"),
-            ("[" * 100_000, "not JSON"),
-        ],
-    )
-    def test_texts(self, text, wording):
-        with pytest.raises(ConfigurationError, match=wording):
-            parse_scenario(text)
-
-    def test_all_problems_at_once(self):
-        with pytest.raises(ConfigurationError, match="3 problems"):
-            scenario_of([self.GOOD | {"nth": 0, "times": 1}, {"on": "moon"}])
-
-    def test_missing_file(self, tmp_path):
-        with pytest.raises(ConfigurationError, match="cannot be read"):
-            read_scenario(tmp_path / "nothing.json")
-
-    def test_every_action_can_be_written(self):
-        values = {"missing": ["cash"], "code": "x", "done": True, "seconds": 1, "parts": 2}
-        for (on, do), (names, parameters) in ACTIONS.items():
-            assert set(names) <= set(NAMES[on])
-            for name in names:
-                given = {key: values.get(key, 1) for key in parameters}
-                fault = {"on": on, "name": name, "do": do, "nth": 1, **given}
-                (made,) = scenario_of([fault]).faults
-                assert (made.on, made.name, made.do) == (on, name, do)
-                assert json.dumps(fault)
-
-    def test_empty_scenario(self):
-        assert parse_scenario('{"faults": []}') == Scenario()

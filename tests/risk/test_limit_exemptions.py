@@ -186,6 +186,15 @@ class TestBatch:
         assert "closes_more_than_held" in codes(verdicts[1])
         assert codes(verdicts[0]) == {"orders_per_day"}
 
+    def test_an_exit_goes_before_a_rebalance_and_a_sale_before_a_purchase(self):
+        kinds = (OrderPurpose.REBALANCE, OrderPurpose.EXIT)
+        sales = [self.order("AAA", Side.SELL, 60, purpose) for purpose in kinds]
+        verdicts = judge_batch(sales, self.book(), LIMITS)
+        assert [verdict.allowed for verdict in verdicts] == [False, True]
+        batch = [self.order("BBB", Side.BUY, 10), self.order("AAA", Side.SELL, 60)]
+        verdicts = judge_batch(batch, self.book(orders_today=49), LIMITS)
+        assert [verdict.allowed for verdict in verdicts] == [False, True]
+
     def test_a_refused_order_takes_no_room(self):
         batch = [self.order("BBB", Side.BUY, 10_000), self.order("CCC", Side.BUY, 100)]
         refused, allowed = judge_batch(batch, self.book(), LIMITS)

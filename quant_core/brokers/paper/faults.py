@@ -199,28 +199,33 @@ class Faults:
         return pieces
 
     def _alter(self, pieces: list[EventBody], body: EventBody, fault: Fault) -> list[EventBody]:
-        match fault.do, body:
-            case "drop", _:
+        match fault.do:
+            case "drop":
                 return []
-            case "repeat", _:
+            case "repeat":
                 return pieces + [body] * fault.times
-            case "late", _:
+            case "late":
                 self._hold(body, fault.events or (0 if fault.phases else 1), fault.phases)
                 return []
-            case "commission_first", Executed(commission_micros=int()):
-                return [_commission(body), replace(body, commission_micros=None)]
-            case "commission_after", Executed(commission_micros=int()):
-                without: EventBody = replace(body, commission_micros=None)
-                if fault.events == 0 and fault.phases == 0:
-                    return [without, _commission(body)]
+            case _:
+                return self._alter_execution(body, fault) if isinstance(body, Executed) else pieces
+
+    def _alter_execution(self, executed: Executed, fault: Fault) -> list[EventBody]:
+        without = replace(executed, commission_micros=None)
+        match fault.do:
+            case "commission_lost":
+                return [without]
+            case "commission_first":
+                return [_commission(executed), without]
+            case "commission_after" if fault.events or fault.phases:
                 # One more, because the execution itself is an event that passes.
                 events = fault.events + 1 if fault.events else 0
-                self._hold(_commission(body), events, fault.phases)
+                self._hold(_commission(executed), events, fault.phases)
                 return [without]
-            case "correct", Executed():
-                return _corrected(body)
+            case "commission_after":
+                return [without, _commission(executed)]
             case _:
-                return pieces
+                return _corrected(executed)
 
     def _hold(self, body: EventBody, events: int, phases: int) -> None:
         self.state = replace(self.state, held=(*self.state.held, Held(body, events, phases)))
@@ -255,7 +260,6 @@ class Faults:
 
 _NAMES: Mapping[type, str] = {
     Executed: "executed",
-    CommissionCharged: "commission_charged",
     OrderSeen: "order_seen",
     AccountChanged: "account_changed",
     DuePaid: "due_paid",

@@ -18,8 +18,8 @@ from quant_core.foundation.types import Session
 
 CALLS = ("open", "submit", "find", "cancel", "cancel_all", "snapshot", "quotes")
 EVENTS = (
-    *("executed", "commission_charged", "order_seen"),
-    *("account_changed", "due_paid", "fraction_paid", "notice"),
+    *("executed", "order_seen", "account_changed"),
+    *("due_paid", "fraction_paid", "notice"),
 )
 PHASES = ("before_open", "open", "close", "after_close")
 ORDERS = ("meets_market",)
@@ -59,6 +59,7 @@ ACTIONS: Mapping[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
     ("event", "late"): (EVENTS, ("events", "phases")),
     ("event", "commission_first"): (("executed",), ()),
     ("event", "commission_after"): (("executed",), ("events", "phases")),
+    ("event", "commission_lost"): (("executed",), ()),
     ("event", "correct"): (("executed",), ()),
     ("phase", "disconnect"): (PHASES, _LINK),
     ("phase", "restart"): (PHASES, _LINK),
@@ -227,9 +228,9 @@ def _fault(place: str, document: object, problems: _Problems) -> Fault | None:
         return None
     _, parameters = ACTIONS[str(on), str(do)]
     values: dict[str, object] = {}
-    for key in given.keys() - {"on", "name", "do"}:
+    for key in sorted(given.keys() - {"on", "name", "do"}):
         _parameter(f"{place}.{key}", key, given[key], parameters, values, problems)
-    _check_when(place, values, problems)
+    _check_when(place, given, problems)
     if len(problems.found) > before:
         return None
     return _made(str(on), str(name), str(do), values)
@@ -264,13 +265,13 @@ def _parameter(
         values[key] = checked
 
 
-def _check_when(place: str, values: dict[str, object], problems: _Problems) -> None:
+def _check_when(place: str, given: dict[str, object], problems: _Problems) -> None:
     """A fault says when it strikes, in one way."""
-    when = [key for key in WHEN if key in values]
+    when = [key for key in WHEN if key in given]
     if when not in (["nth"], ["session"], ["nth", "session"], ["chance"]):
         expected = "nth, session, nth and session, or chance"
         problems.add(place, "a fault does not say when it strikes", expected, when)
-    elif values.get("session") == EVERY and "nth" not in values:
+    elif given.get("session") == EVERY and "nth" not in given:
         problems.add(place, "a fault of every session needs nth", "nth and session", when)
 
 

@@ -1,0 +1,252 @@
+"""The broker's events on their way into the journal.
+
+Only executions and events of the account move the ledger. An event may come twice, late,
+before the one it needs, or without its commission: what cannot be taken yet waits, and the
+place up to which the broker was read stays before it, so that a crash loses nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quant_core.brokers.port import (
+    AccountChanged,
+    BrokerEvent,
+    BrokerPort,
+    CommissionCharged,
+    DuePaid,
+    EventBody,
+    Executed,
+    ExecutionCorrected,
+    FractionPaid,
+    LinkDown,
+    LinkUp,
+    Notice,
+    OrderSeen,
+)
+from quant_core.foundation.errors import InvariantBroken
+from quant_core.live.chronicle import Chronicle
+from quant_core.live.journal_account import AccountMoved, BrokerRead, DuesPaid, FractionSettled
+from quant_core.live.journal_entries import Body, Noted
+from quant_core.live.journal_orders import FillReceived
+from quant_core.live.order_desk import seen_bodies
+from quant_core.live.order_life import OrderStage
+from quant_core.live.worker_state import LedgerBody, WorkerState, move_ledger
+
+
+@dataclass(slots=True)
+class LinkState:
+    """What the events say of the connection."""
+
+    up: bool = True
+    lost: bool = False
+    """Whether it was lost since somebody last asked."""
+
+
+class EventIntake:
+    """Reads the broker's events and journals what they mean.
+
+    Parameters
+    ----------
+    broker : BrokerPort
+    chronicle : Chronicle
+    """
+
+    def __init__(self, broker: BrokerPort, chronicle: Chronicle) -> None:
+        self._broker = broker
+        self._chronicle = chronicle
+        self._read = chronicle.state.broker_read
+        self._waiting: list[BrokerEvent] = []
+        self.link = LinkState()
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """What cannot be taken yet, for whoever reconciles."""
+        return tuple(f"event {event.number}: {event.body}"[:200] for event in self._waiting)
+
+    async def collect(self) -> int:
+        """Take every event there is; returns how many entries they made.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer.
+        """
+        fresh = await self._broker.events(self._read)
+        if fresh:
+            self._read = max(self._read, fresh[-1].number)
+        if not fresh and not self._waiting:
+            return 0
+        for event in fresh:
+            self._note_link(event.body)
+        self._waiting += fresh
+        return self._take_all()
+
+    def take_executions(self, executions: Sequence[Executed]) -> int:
+        """Executions of a snapshot whose events never came, or came without commission."""
+        missing = [e for e in executions if e.execution_id not in self._chronicle.state.seen]
+        made = 0
+        for executed in missing:
+            fill = _fill(executed, executed.commission_micros)
+            if fill is not None and self._chronicle.state.fits(fill):
+                self._chronicle.record([fill])
+                made += 1
+        return made + self._take_all()
+
+    def _take_all(self) -> int:
+        """Passes over what waits, until one takes nothing any more."""
+        made, before = 0, -1
+        while len(self._waiting) != before and self._waiting:
+            before = len(self._waiting)
+            made += self._pass()
+        self._mark_read(made)
+        return made
+
+    def _pass(self) -> int:
+        batch = _Batch(self._chronicle.state, _commissions(self._waiting))
+        left: list[BrokerEvent] = []
+        for event in self._waiting:
+            if isinstance(event.body, ExecutionCorrected):
+                self._chronicle.record(batch.bodies)
+                batch = batch.next()
+            if not batch.take(event.body):
+                left.append(event)
+        self._waiting = left
+        self._chronicle.record(batch.bodies)
+        return batch.made
+
+    def _mark_read(self, made: int) -> None:
+        """How far the events are in the journal; costs an entry only where there was another."""
+        number = min((event.number - 1 for event in self._waiting), default=self._read)
+        if made and number > self._chronicle.state.broker_read:
+            self._chronicle.record([BrokerRead(number)])
+
+    def _note_link(self, body: EventBody) -> None:
+        if isinstance(body, LinkUp):
+            self.link.up = True
+        if isinstance(body, LinkDown):
+            self.link.up, self.link.lost = False, True
+
+
+class _Batch:
+    """Entries that go to the disk together, tried on a copy of the ledger first."""
+
+    def __init__(self, state: WorkerState, commissions: dict[str, int], made: int = 0) -> None:
+        self._state = state
+        self._commissions = commissions
+        self._trial = copy.deepcopy(state.portfolio)
+        self._taken: list[LedgerBody] = []
+        self._seen: set[str] = set()
+        self._orders = dict(state.orders)
+        self.bodies: list[Body] = []
+        self._before = made
+
+    @property
+    def made(self) -> int:
+        """Entries so far, those of the batches before included."""
+        return self._before + len(self.bodies)
+
+    def next(self) -> _Batch:
+        """An empty batch after this one was recorded."""
+        return _Batch(self._state, self._commissions, self.made)
+
+    def take(self, body: EventBody) -> bool:
+        """Whether an event is dealt with, or has to wait."""
+        match body:
+            case Executed():
+                return self._execution(body, None)
+            case ExecutionCorrected(replaced_id=replaced, execution=execution):
+                known = self._knows(replaced)
+                return known and self._execution(execution, replaced)
+            case CommissionCharged(execution_id=name):
+                return self._knows(name)
+            case AccountChanged(event_id=name):
+                return self._knows(name) or self._move(name, AccountMoved.of(body))
+            case DuePaid(event_id=name, session=session, row=row):
+                return self._knows(name) or self._move(name, DuesPaid(name, session, row))
+            case FractionPaid(event_id=name):
+                settled = FractionSettled(name, body.session, body.symbol, body.price)
+                return self._knows(name) or self._move(name, settled)
+            case OrderSeen():
+                return self._seen_order(body)
+            case Notice(code=code, text=text):
+                self.bodies.append(Noted(f"broker:{code}", text))
+                return True
+            case LinkUp() | LinkDown():
+                return True
+
+    def _knows(self, name: str) -> bool:
+        return name in self._seen or name in self._state.seen
+
+    def _execution(self, executed: Executed, corrects: str | None) -> bool:
+        name = executed.execution_id
+        if self._knows(name):
+            return True
+        charged = executed.commission_micros
+        fill = _fill(executed, self._commissions.get(name) if charged is None else charged, corrects)
+        return fill is not None and self._move(name, fill)
+
+    def _move(self, name: str, body: LedgerBody) -> bool:
+        """Let the trial make a move; where it cannot, it is made anew without it."""
+        correction = isinstance(body, FillReceived) and body.corrects is not None
+        if not correction and not self._try(body):
+            return False
+        self._seen.add(name)
+        self.bodies.append(body)
+        if isinstance(body, FillReceived) and body.reference in self._orders:
+            self._orders[body.reference] = self._orders[body.reference].after(body)
+        return True
+
+    def _try(self, body: LedgerBody) -> bool:
+        try:
+            move_ledger(self._trial, body)
+        except (InvariantBroken, KeyError):
+            self._trial = copy.deepcopy(self._state.portfolio)
+            for taken in self._taken:
+                move_ledger(self._trial, taken)
+            return False
+        self._taken.append(body)
+        return True
+
+    def _seen_order(self, body: OrderSeen) -> bool:
+        """A hint: it ends an order of ours once all its fills are here."""
+        order = self._orders.get(body.order.reference)
+        if order is None or order.stage in (OrderStage.UNKNOWN, OrderStage.PLANNED):
+            return True
+        if order.stage.is_over or not body.order.state.is_final:
+            return True
+        bodies = seen_bodies(order, body.order)
+        for each in bodies:
+            self._orders[body.order.reference] = order.after(each)
+        self.bodies += bodies
+        return bool(bodies)
+
+
+def _commissions(events: Sequence[BrokerEvent]) -> dict[str, int]:
+    return {
+        event.body.execution_id: event.body.commission_micros
+        for event in events
+        if isinstance(event.body, CommissionCharged)
+    }
+
+
+def _fill(
+    executed: Executed, commission_micros: int | None, corrects: str | None = None
+) -> FillReceived | None:
+    """The entry for an execution; None while its commission is not known."""
+    if commission_micros is None:
+        return None
+    return FillReceived(
+        execution=executed.execution_id,
+        reference=executed.reference,
+        session=executed.session,
+        symbol=executed.symbol,
+        side=executed.side,
+        shares=executed.shares,
+        price_micros=executed.price_micros,
+        open_micros=executed.open_micros,
+        commission_micros=commission_micros,
+        corrects=corrects,
+    )

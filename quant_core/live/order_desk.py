@@ -1,0 +1,300 @@
+"""Orders on their way to the broker: judged, journalled, and only then sent.
+
+1. :func:`reference_of` - an order's name follows from what it is for, so that a decision
+   taken again plans the same orders and not new ones.
+2. :meth:`OrderDesk.send` - gate, one fsync for all intents, then one call an order.
+3. :meth:`OrderDesk.resolve` - orders of unknown fate: the broker is asked, nothing resent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from quant_core.brokers.port import (
+    Accepted,
+    BrokerPort,
+    CancelReport,
+    CancelScope,
+    Intent,
+    OrderKind,
+    OrderState,
+    OrderView,
+    Rejected,
+    Submitted,
+    Unknown,
+)
+from quant_core.foundation.types import Session
+from quant_core.live.chronicle import Chronicle
+from quant_core.live.gate_view import Moment, gate_inputs, gate_intent, is_flat
+from quant_core.live.journal_entries import Body, LimitBreached
+from quant_core.live.journal_kinds import OrderEnd
+from quant_core.live.journal_orders import (
+    CancelRequested,
+    OrderAbsent,
+    OrderAcknowledged,
+    OrderEnded,
+    OrderIntent,
+    OrderRejected,
+    OrderUnknown,
+)
+from quant_core.live.order_life import LiveOrder, Looks, OrderStage
+from quant_core.notify.port import Alert, Severity
+from quant_core.risk.limit_values import Limits
+from quant_core.risk.limits import Verdict, judge_batch
+from quant_core.trading.orders import Order, execution_order
+
+Post = Callable[[Alert], object]
+
+ENDS = {
+    OrderState.FILLED: OrderEnd.FILLED,
+    OrderState.CANCELLED: OrderEnd.CANCELLED,
+    OrderState.EXPIRED: OrderEnd.EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What orders of a session are for: ``rebalance``, ``exit``, or a round of FLAT."""
+
+    strategy: str
+    session: Session
+    name: str
+
+
+def reference_of(purpose: Purpose, symbol: str, side: str, longest: int) -> str:
+    """The name of an order, the same whenever the same order is planned.
+
+    A name too long for the broker ends in a digest of the whole.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> reference_of(Purpose("p1", date(2024, 1, 2), "exit"), "AAA", "sell", 64)
+    'p1-20240102-AAA-sell-exit'
+    >>> len(reference_of(Purpose("p" * 99, date(2024, 1, 2), "exit"), "AAA", "sell", 40))
+    40
+    """
+    day = purpose.session.strftime("%Y%m%d")
+    name = f"{purpose.strategy}-{day}-{symbol}-{side}-{purpose.name}"
+    if len(name) <= longest:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8")).hexdigest()[:24]
+    return f"{name[: max(longest - 25, 0)]}-{digest}"[-longest:]
+
+
+def planned_orders(
+    orders: Sequence[Order], purpose: Purpose, longest: int
+) -> list[OrderIntent]:
+    """The intents of a decision, in the order in which they will execute."""
+    return [
+        OrderIntent(
+            reference=reference_of(purpose, order.symbol, order.side.value, longest),
+            session=purpose.session,
+            symbol=order.symbol,
+            side=order.side,
+            purpose=purpose.name,
+            shares=order.requested,
+            target_weight=float(order.target_weight),
+            signal_price_micros=order.signal_price_micros,
+            limit_micros=None,
+        )
+        for order in execution_order(list(orders))
+    ]
+
+
+class OrderDesk:
+    """Sends orders and finds out what became of them.
+
+    Parameters
+    ----------
+    broker : BrokerPort
+    chronicle : Chronicle
+    limits : Limits
+        Of the gate.
+    post : callable
+        Takes alerts.
+    settle : timedelta
+        Distance of the two looks that prove an order absent.
+    write_ahead : bool
+        False only in the drill that shows what happens without it.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerPort,
+        chronicle: Chronicle,
+        limits: Limits,
+        post: Post,
+        settle: timedelta,
+        *,
+        write_ahead: bool = True,
+    ) -> None:
+        self._broker = broker
+        self._chronicle = chronicle
+        self._limits = limits
+        self._post = post
+        self._settle = settle
+        self._write_ahead = write_ahead
+        self._looks: dict[str, Looks] = {}
+
+    async def send(
+        self, planned: Sequence[OrderIntent], moment: Moment, before: Sequence[Body] = ()
+    ) -> None:
+        """Journal ``before`` and the intents that are new, then send what the gate lets through.
+
+        An intent that is known is not planned again; it is sent only if the broker, asked,
+        had no trace of it.
+        """
+        known = self._chronicle.state.orders
+        new = [intent for intent in planned if intent.reference not in known]
+        waiting = [
+            known[intent.reference].intent
+            for intent in planned
+            if intent.reference in known and known[intent.reference].stage is OrderStage.PLANNED
+        ]
+        verdicts = self._judged([*waiting, *new], moment)
+        refusals = self._refusals([*waiting, *new], verdicts, moment.now)
+        ahead = [*before, *new, *refusals]
+        refused = {body.reference for body in refusals}
+        going = [intent for intent in [*waiting, *new] if intent.reference not in refused]
+        if self._write_ahead:
+            self._chronicle.record(ahead)
+        outcomes = await self._submit_all(going, [*planned])
+        self._chronicle.record(outcomes if self._write_ahead else [*ahead, *outcomes])
+
+    def doubt_all_planned(self, reason: str) -> None:
+        """At the start: an intent without an outcome may or may not have left."""
+        orders = self._chronicle.state.open_orders
+        self._chronicle.record(
+            [
+                OrderUnknown(order.intent.reference, reason)
+                for order in orders
+                if order.stage in (OrderStage.PLANNED, OrderStage.SENT)
+            ]
+        )
+
+    @property
+    def unknown(self) -> list[LiveOrder]:
+        """Orders of unknown fate."""
+        orders = self._chronicle.state.open_orders
+        return [order for order in orders if order.stage is OrderStage.UNKNOWN]
+
+    async def resolve(self, now: datetime, epoch: int) -> None:
+        """Ask about every order of unknown fate; one that is proven absent may be sent.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer; the orders stay unknown.
+        """
+        for order in self.unknown:
+            name = order.intent.reference
+            views = await self._broker.find(name)
+            if views:
+                self._looks.pop(name, None)
+                self._chronicle.record(found_bodies(order, views[-1]))
+                continue
+            looks = self._looks.get(name, Looks(epoch)).missed(now, epoch, self._settle)
+            self._looks[name] = looks
+            if looks.proven:
+                del self._looks[name]
+                self._chronicle.record([OrderAbsent(name)])
+
+    def drop_planned(self, reason: str) -> None:
+        """Orders that were never sent and shall not be any more."""
+        planned = [
+            order
+            for order in self._chronicle.state.open_orders
+            if order.stage is OrderStage.PLANNED
+        ]
+        self._chronicle.record([ended_body(order, OrderEnd.NEVER_ARRIVED, reason) for order in planned])
+
+    async def cancel_all(self, cause: str) -> CancelReport:
+        """Ask for the end of every open order of the account."""
+        orders = [order for order in self._chronicle.state.open_orders if not order.cancelling]
+        self._chronicle.record([CancelRequested(o.intent.reference, cause) for o in orders])
+        return await self._broker.cancel_all(CancelScope())
+
+    def _judged(self, planned: Sequence[OrderIntent], moment: Moment) -> tuple[Verdict, ...]:
+        inputs = gate_inputs(self._chronicle.state, planned, moment)
+        return judge_batch([gate_intent(each) for each in planned], inputs, self._limits)
+
+    def _refusals(
+        self, planned: Sequence[OrderIntent], verdicts: Sequence[Verdict], now: datetime
+    ) -> list[LimitBreached | OrderRejected]:
+        bodies: list[LimitBreached | OrderRejected] = []
+        for intent, verdict in zip(planned, verdicts, strict=True):
+            if verdict.allowed:
+                continue
+            for refusal in verdict.refusals:
+                name, hard = intent.reference, refusal.hard
+                bodies.append(LimitBreached(name, refusal.code, hard, refusal.text))
+            first = verdict.refusals[0]
+            bodies.append(OrderRejected(intent.reference, first.code, first.text))
+            severity = Severity.CRITICAL if verdict.hard else Severity.WARNING
+            title = f"Order refused by the limits: {intent.side.value} {intent.symbol}"
+            text = "\n".join(refusal.text for refusal in verdict.refusals)
+            self._post(Alert(f"limit:{first.code}", severity, title, text, now))
+        return bodies
+
+    async def _submit_all(
+        self, going: Sequence[OrderIntent], planned: Sequence[OrderIntent]
+    ) -> list[Body]:
+        """Send in the order of rank; one of unknown fate does not hold up the others."""
+        ranks = {intent.reference: rank for rank, intent in enumerate(planned)}
+        outcomes: list[Body] = []
+        for intent in going:
+            sent = Intent(
+                reference=intent.reference,
+                session=intent.session,
+                symbol=intent.symbol,
+                side=intent.side,
+                shares=intent.shares,
+                kind=OrderKind.MARKET if is_flat(intent.purpose) else OrderKind.ON_OPEN,
+                rank=ranks[intent.reference],
+                limit_micros=intent.limit_micros,
+            )
+            fit = self._broker.normalise(sent)
+            answer = fit if isinstance(fit, Rejected) else await self._broker.submit(fit)
+            outcomes.append(_outcome(answer))
+        return outcomes
+
+
+def _outcome(answer: Submitted) -> Body:
+    match answer:
+        case Accepted(reference=name, broker_id=number):
+            return OrderAcknowledged(name, number)
+        case Rejected(reference=name, code=code, text=text):
+            return OrderRejected(name, code, text)
+        case Unknown(reference=name, text=text):
+            return OrderUnknown(name, text)
+
+
+def found_bodies(order: LiveOrder, view: OrderView) -> list[Body]:
+    """What an order of unknown fate becomes when the broker has it."""
+    if view.state is OrderState.REJECTED:
+        return [OrderRejected(view.reference, view.reason or "rejected", "found at the broker")]
+    return [OrderAcknowledged(view.reference, view.broker_id), *seen_bodies(order, view)]
+
+
+def seen_bodies(order: LiveOrder, view: OrderView) -> list[Body]:
+    """The end of an order that the broker shows; nothing while fills of it are missing."""
+    if view.state is OrderState.REJECTED:
+        return [OrderRejected(view.reference, view.reason or "rejected", "said by the broker")]
+    if not view.state.is_final or view.filled != order.filled:
+        return []
+    end = ENDS[view.state]
+    if end is OrderEnd.EXPIRED and view.filled > 0:
+        end = OrderEnd.TRUNCATED
+    name = view.reference
+    return [OrderEnded(name, view.symbol, view.shares, end, view.filled, view.reason)]
+
+
+def ended_body(order: LiveOrder, end: OrderEnd, reason: str) -> OrderEnded:
+    """The end of an order as the worker itself knows it."""
+    name = order.intent.reference
+    return OrderEnded(name, order.symbol, order.shares, end, order.filled, reason)
+

@@ -1,0 +1,254 @@
+"""The two moments of a trading day at which the worker decides: before the open, after the close.
+
+Each can be cut off at any point and begun again: the decision follows from the journalled
+book and the data alone, so that what is missing of it is made again and what is there is
+left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quant_core.brokers.port import BrokerPort
+from quant_core.foundation.errors import DataRefused, QuantError
+from quant_core.foundation.types import Session
+from quant_core.live.chronicle import Chronicle
+from quant_core.live.data_bridge import CloseDay, DataDay
+from quant_core.live.event_intake import EventIntake
+from quant_core.live.gate_view import Moment as GateMoment
+from quant_core.live.gate_view import is_flat
+from quant_core.live.journal_entries import (
+    Body,
+    BookRecord,
+    BreakerMoved,
+    DecisionTaken,
+    Noted,
+    RiskStateChanged,
+    SessionClosed,
+    SessionOpened,
+)
+from quant_core.live.journal_kinds import TargetKind, TradingState
+from quant_core.live.journal_orders import OrderIntent, OrderRejected
+from quant_core.live.order_desk import (
+    OrderDesk,
+    Post,
+    Purpose,
+    found_bodies,
+    planned_orders,
+    seen_bodies,
+)
+from quant_core.live.order_life import OrderStage
+from quant_core.live.shadow import explain, shadow_day
+from quant_core.notify.port import Alert, Severity
+from quant_core.risk.breakers import BreakerState, stopped_out
+from quant_core.trading.account import Book
+from quant_core.trading.history import Incident
+from quant_core.trading.orders import Reason
+from quant_core.trading_day import Brain, Decision, Moment, decide, guard
+
+FAILURES = (
+    *(QuantError, ArithmeticError, AttributeError, LookupError),
+    *(OSError, RuntimeError, TypeError, ValueError, AssertionError),
+)
+"""What a strategy or a source of data may raise without ending the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the work of a session needs."""
+
+    strategy: str
+    brain: Brain
+    broker: BrokerPort
+    chronicle: Chronicle
+    orders: OrderDesk
+    intake: EventIntake
+    post: Post
+
+
+class SessionWork:
+    """Opens and closes sessions.
+
+    Parameters
+    ----------
+    desk : Desk
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._state = desk.chronicle.state
+
+    async def open_session(self, day: DataDay, gate: GateMoment) -> None:
+        """Decide the orders of a session and send them; begun again, finish it.
+
+        Raises
+        ------
+        DataRefused
+            If a decision was begun on another version of the data.
+        QuantError, ArithmeticError, LookupError, TypeError, ValueError, ...
+            What the strategy raises; nothing was journalled or sent then.
+        """
+        desk, state = self._desk, self._state
+        self._check_version(day)
+        decision = decide(
+            desk.brain,
+            day.market,
+            state.book,
+            state.closing_breaker,
+            Moment(day.row, state.sessions_closed, day.scheduled),
+        )
+        purpose = Purpose(desk.strategy, day.session, "rebalance" if day.scheduled else "exit")
+        longest = desk.broker.capabilities.longest_reference
+        planned = planned_orders(decision.orders, purpose, longest)
+        refused = _refused(decision, planned)
+        names = {body.reference for body in refused}
+        going = [intent for intent in planned if intent.reference not in names]
+        before = self._missing(day, decision, planned)
+        unsendable = [i for i in planned if i.reference in names and i.reference not in state.orders]
+        rejected = [body for body in refused if body.reference not in state.orders]
+        await desk.orders.send(going, gate, [*before, *unsendable, *rejected])
+        self._tell(decision.incidents, gate.now)
+
+    def finished_opening(self, session: Session) -> bool:
+        """Whether the decision of a session is journalled whole and no order of it waits."""
+        day = self._state.day
+        if day is None or day.session != session or day.decision is None:
+            return False
+        orders = [o for o in self._state.orders_of(session) if not is_flat(o.intent.purpose)]
+        waiting = any(order.stage is OrderStage.PLANNED for order in orders)
+        return len(orders) >= day.decision.orders and not waiting
+
+    def open_without_decision(self, session: Session, version: str, reason: str) -> None:
+        """Begin a session in which nothing new is ordered."""
+        state = self._state
+        bodies: list[Body] = []
+        if state.day is None:
+            bodies.append(SessionOpened(session, version, BookRecord.of(state.book)))
+        hold = DecisionTaken(session, version, TargetKind.HOLD, reason, {}, 0)
+        self._desk.chronicle.record([*bodies, hold])
+
+    async def finish_orders(self, session: Session) -> None:
+        """Ask about orders of a session that is over and whose end was not told.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer.
+        """
+        for order in self._state.orders_of(session):
+            if not order.is_open or order.stage is OrderStage.PLANNED:
+                continue
+            for view in (await self._desk.broker.find(order.intent.reference))[-1:]:
+                known = self._state.orders[order.intent.reference]
+                unknown = known.stage is OrderStage.UNKNOWN
+                found = found_bodies(known, view) if unknown else seen_bodies(known, view)
+                self._desk.chronicle.record(found)
+
+    def close_session(self, close: CloseDay, now: datetime) -> None:
+        """Value the book, look at the breaker, and compare with the backtest's day."""
+        desk, state = self._desk, self._state
+        session, market, row = close.market.session(close.row), close.market, close.row
+        closes = {symbol: market.close_micros(row, symbol) for symbol in state.valued()}
+        book = state.preview(session, closes)
+        breaker, incidents = guard(state.breaker, book, state.sessions_closed + 1, desk.brain)
+        shortfall = self._shortfall(close, book)
+        stopped = tuple(stopped_out(book, desk.brain.risk.stop_loss_pct))
+        bodies: list[Body] = [] if shortfall is None else [shortfall]
+        bodies += [
+            SessionClosed(session, BookRecord.of(book), closes),
+            _moved(session, breaker, stopped),
+        ]
+        if state.trading_state is TradingState.REDUCING:
+            bodies.append(RiskStateChanged(TradingState.ACTIVE, "a new session begins"))
+        desk.chronicle.record(bodies)
+        self._tell(incidents, now)
+
+    def _shortfall(self, close: CloseDay, book: Book) -> Body | None:
+        """The comparison with the backtest; that it fails never keeps a day from closing."""
+        day = self._state.day
+        if day is None:
+            return None
+        orders = [
+            order.intent
+            for order in self._state.orders_of(day.session)
+            if not is_flat(order.intent.purpose) and order.reason not in _NEVER_SENT
+        ]
+        try:
+            shadow = shadow_day(
+                self._state.ledger_at_open(), orders, close.market, close.row, self._desk.brain
+            )
+            fills = [fill.fill() for fill in day.fills]
+            return explain(
+                shadow, fills, book, lambda s: close.market.close_micros(close.row, s)
+            )
+        except FAILURES as error:
+            return Noted("shadow", f"no comparison with the backtest: {error}"[:500])
+
+    def _check_version(self, day: DataDay) -> None:
+        opened = self._state.day
+        if opened is None or opened.decision is None or opened.session != day.session:
+            return
+        if opened.decision.data_version != day.version:
+            raise DataRefused(
+                "the decision of this session was begun on other data",
+                expected=opened.decision.data_version,
+                found=day.version,
+                where=str(day.session),
+                fix="nothing more is sent in this session; CANCEL what is open if it is unwanted",
+            )
+
+    def _missing(
+        self, day: DataDay, decision: Decision, planned: Sequence[OrderIntent]
+    ) -> list[Body]:
+        """What stands before the intents and is not in the journal yet."""
+        state, session = self._state, day.session
+        bodies: list[Body] = []
+        if state.day is None:
+            bodies.append(SessionOpened(session, day.version, BookRecord.of(state.book)))
+        if state.day is None or state.day.decision is None:
+            bodies.append(_taken(day, decision, planned))
+            bodies += [Noted(f"incident:{i.kind}", f"{i.symbol} {i.detail}") for i in decision.incidents]
+        if decision.breaker != state.breaker:
+            bodies.append(_moved(session, decision.breaker, ()))
+        return bodies
+
+    def _tell(self, incidents: Sequence[Incident], now: datetime) -> None:
+        for each in incidents:
+            severity = Severity.CRITICAL if each.kind in _URGENT else Severity.INFO
+            title = f"{each.kind} {each.symbol}".strip()
+            self._desk.post(Alert(f"{each.kind}:{each.symbol}", severity, title, each.detail, now))
+
+
+_URGENT = ("drawdown_breaker", "margin_call", "deficit")
+_NEVER_SENT = frozenset(reason.value for reason in Reason if reason.value.startswith("refused"))
+
+
+def _refused(decision: Decision, planned: Sequence[OrderIntent]) -> list[OrderRejected]:
+    """Orders that must not be sent and are only recorded."""
+    refusals = {
+        (order.symbol, order.side): order.refusal
+        for order in decision.orders
+        if order.refusal is not Reason.NONE
+    }
+    return [
+        OrderRejected(intent.reference, refusal.value, "cannot be bought at this close")
+        for intent in planned
+        if (refusal := refusals.get((intent.symbol, intent.side))) is not None
+    ]
+
+
+def _taken(day: DataDay, decision: Decision, planned: Sequence[OrderIntent]) -> DecisionTaken:
+    kinds = {incident.kind for incident in decision.incidents}
+    target, reason = TargetKind.WEIGHTS, "rebalance" if day.scheduled else "no rebalance is due"
+    if not day.scheduled or "hold" in kinds:
+        target = TargetKind.HOLD
+    if "flat" in kinds:
+        target = TargetKind.FLAT
+    weights = {order.symbol: float(order.target_weight) for order in decision.orders}
+    return DecisionTaken(day.session, day.version, target, reason, weights, len(planned))
+
+
+def _moved(session: Session, breaker: BreakerState, stopped: tuple[str, ...]) -> BreakerMoved:
+    return BreakerMoved(session, breaker.peak_micros, breaker.flat_from, stopped)
