@@ -17,7 +17,12 @@ from datetime import date
 
 import numpy as np
 
-from quant_core.compiled_backtest import accepts, known_answers, trade_compiled
+from quant_core.compiled_backtest import (
+    accepts,
+    is_worthwhile,
+    known_answers,
+    trade_compiled,
+)
 from quant_core.compiled_history import history_of
 from quant_core.foundation.errors import QuantError, UsageError
 from quant_core.foundation.types import BoolArray, FloatArray, SessionArray
@@ -115,10 +120,20 @@ def run_backtest(
 
     The parameters are those of :func:`run_readable`, and so is every value of the result.
     """
-    compiled = run_compiled(brain, market, window, scheduled, capital_micros, progress)
-    if compiled is not None:
-        return compiled
+    if _pays(brain, market, window, scheduled):
+        compiled = run_compiled(brain, market, window, scheduled, capital_micros, progress)
+        if compiled is not None:
+            return compiled
     return run_readable(brain, market, window, scheduled, capital_micros, progress)
+
+
+def _pays(brain: Brain, market: Market, window: RunWindow, scheduled: BoolArray) -> bool:
+    """Whether the compiled loop may run, and is quicker."""
+    rows = range(window.first, window.last + 1)
+    try:
+        return accepts(brain, market) and is_worthwhile(brain.strategy, market, rows, scheduled)
+    except QuantError:
+        return False
 
 
 def run_compiled(

@@ -1,6 +1,7 @@
 """The compiled backtest: targets first, then the session loop as one kernel.
 
-1. :func:`accepts` - whether the readable loop may be replaced.
+1. :func:`accepts` - whether the readable loop may be replaced; :func:`is_worthwhile` -
+   whether that is quicker.
 2. :func:`known_answers` - every decision of the run, before any of it is traded.
 3. :func:`trade_compiled` - :func:`~quant_core.numerics.execution.trade` over arrays.
 4. :mod:`quant_core.compiled_history` - the same
@@ -15,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,11 @@ from quant_core.numerics.execution_arrays import (
     Impact,
     LogArrays,
     MarketArrays,
-    Records,
     Rules,
     TargetArrays,
     Terms,
     empty_log,
+    longer_log,
     opening_book,
 )
 from quant_core.numerics.execution_book import DIVIDEND, RENAME, RIGHTS, SPLIT
@@ -47,6 +48,8 @@ from quant_core.trading.impact import ImpactModel
 from quant_core.trading.target import Flat, Hold, Target, Weights
 from quant_core.trading_day import Brain
 
+Number = TypeVar("Number", bound=np.generic)
+
 NO_IMPACT = ImpactModel("none")
 LARGEST_EXACT = 2.0**53
 """Whole numbers up to it are exact as float64."""
@@ -54,6 +57,14 @@ LARGEST_RATIO = 1e6
 """Splits of more new shares for one, or fewer, are left to the readable loop."""
 LARGEST_AMOUNT = 10**17
 """So are dividends and subscription prices above it, in micros."""
+
+
+WORTH_LOADING = 200_000
+"""Units of :func:`_work` from which loading the machine code is quicker than reading on."""
+WORTH_COMPILING = 20_000_000
+"""Units from which even compiling it first is."""
+UNITS_A_TRADE = 6
+"""What an order costs the readable loop, in positions marked."""
 
 
 class UnreadBook(Book):
@@ -90,6 +101,33 @@ def accepts(brain: Brain, market: Market) -> bool:
         and not brain.strategy.reads_book
         and all(_fits(action) for actions in days for action in actions)
     )
+
+
+def is_worthwhile(
+    strategy: BaseStrategy, market: Market, rows: range, scheduled: BoolArray
+) -> bool:
+    """Whether the kernel would end before the readable loop, loading its code included.
+
+    Raises
+    ------
+    QuantError
+        What the strategy raises when it decides.
+    """
+    if execution.trade.is_loaded:
+        return True
+    work = _work(strategy, market, rows, scheduled)
+    if work < WORTH_LOADING:
+        return False
+    return work >= WORTH_COMPILING or execution.trade.is_on_disk
+
+
+def _work(strategy: BaseStrategy, market: Market, rows: range, scheduled: BoolArray) -> int:
+    """Positions to be marked and orders to be filled, if every target is as long as the last."""
+    due = np.flatnonzero(scheduled)
+    last = rows.start + int(due[-1]) - 1 if len(due) else rows.start - 1
+    answer = strategy.decide(market.view(last), UnreadBook.__new__(UnreadBook))
+    names = len(answer.weights) if isinstance(answer, Weights) else 0
+    return names * (len(rows) + UNITS_A_TRADE * len(due))
 
 
 def _fits(action: Action) -> bool:
@@ -149,7 +187,7 @@ def trade_compiled(
     book = opening_book(capital_micros, len(market.panel.axes.symbols), dividends)
     log = _first_log(targets, len(rows), len(market.panel.axes.symbols))
     while (ended := execution.trade(terms, arrays, actions, targets, book, log)) == execution.FULL:
-        log = _longer(log)
+        log = longer_log(log)
     if ended == execution.REPLAY:
         return None
     return CompiledRun(book, log, decided, acts)
@@ -317,17 +355,6 @@ def _first_log(targets: TargetArrays, sessions: int, symbols: int) -> LogArrays:
     return empty_log(sessions, orders, sessions * most + symbols + 64, 4 * symbols + 256)
 
 
-def _longer(log: LogArrays) -> LogArrays:
-    """The same log with twice the room."""
-
-    def doubled(rows: Records) -> Records:
-        return np.concatenate([rows, np.empty_like(rows)])
-
-    return log._replace(
-        orders=doubled(log.orders), positions=doubled(log.positions), events=doubled(log.events)
-    )
-
-
 def _starts(keys: list[int], length: int) -> IntArray:
     """Where each key begins in the ascending ``keys``, one entry more than there are keys."""
     return np.searchsorted(_whole(keys), np.arange(length + 1)).astype(np.int64)
@@ -341,8 +368,8 @@ def _or_nan(number: float | None) -> float:
     return math.nan if number is None else float(number)
 
 
-def _read_only(values: NDArray[np.generic]) -> FloatArray:
+def _read_only(values: NDArray[Number]) -> NDArray[Number]:
     """A read-only row-by-row view, so that the kernel is compiled for one kind of array."""
     view = np.ascontiguousarray(values).view()
     view.flags.writeable = False
-    return view  # pyright: ignore
+    return view

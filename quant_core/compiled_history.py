@@ -10,6 +10,7 @@ from quant_core.compiled_backtest import CompiledRun
 from quant_core.foundation.types import Session
 from quant_core.market import Market
 from quant_core.numerics import execution_book as events
+from quant_core.numerics.execution_arrays import table_of
 from quant_core.trading.actions import Dividend, Rename, Rights, Split
 from quant_core.trading.events import Fill
 from quant_core.trading.history import Incident, PositionHistory, RunHistory
@@ -63,7 +64,8 @@ def history_of(
 def _trades(
     run: CompiledRun, symbols: tuple[str, ...], days: list[Session]
 ) -> tuple[tuple[OrderRecord, ...], tuple[Fill, ...]]:
-    table = run.log.orders[: run.log.counts["orders"][0]]
+    written = table_of(run.log.counts, 1)[0]
+    table = table_of(run.log.orders, written["orders"])
     orders: list[OrderRecord] = []
     fills: list[Fill] = []
     for line in table.tolist():
@@ -89,7 +91,8 @@ def _trades(
 
 
 def _positions(run: CompiledRun, symbols: tuple[str, ...]) -> PositionHistory:
-    table = run.log.positions[: run.log.counts["positions"][0]]
+    written = table_of(run.log.counts, 1)[0]
+    table = table_of(run.log.positions, written["positions"])
     columns = np.ascontiguousarray(table["column"])
     held = np.unique(columns)
     return PositionHistory(
@@ -105,8 +108,9 @@ def _positions(run: CompiledRun, symbols: tuple[str, ...]) -> PositionHistory:
 
 def _incidents(run: CompiledRun, brain: Brain, market: Market) -> tuple[Incident, ...]:
     log, symbols = run.log, market.panel.axes.symbols
+    written = table_of(log.counts, 1)[0]
     told: list[Incident] = []
-    for line in log.events[: log.counts["events"][0]].tolist():
+    for line in table_of(log.events, written["events"]).tolist():
         row, kind, column, first, second, flow, action, cost = line
         name, detail = _TOLD[kind](run, brain, (first, second, cost, action))
         symbol = "" if kind <= events.RE_ENTERED and kind != events.STOPPED else symbols[column]

@@ -81,7 +81,7 @@ class Market:
     ) -> None:
         _check_facts(facts, panel.axes)
         self._columns = {symbol: i for i, symbol in enumerate(panel.axes.symbols)}
-        self.panel = self._without_the_dead(panel, facts.delistings)
+        self.panel = panel
         self.factors = factors
         self.facts = facts
         self.price = panel.open if facts.price is None else facts.price
@@ -93,11 +93,7 @@ class Market:
             for action in actions:
                 if isinstance(action, Split):
                     self._splits.setdefault(action.symbol, []).append((row, action.ratio))
-        ends = {(row, symbol) for symbol, row in facts.delistings.items()}
-        for row, actions in self._actions.items():
-            for action in actions:  # what comes into a name that has ended ends with it
-                if isinstance(action, Rename) and facts.delistings.get(action.successor, row) < row:
-                    ends.add((row, action.successor))
+        ends = self._ends()
         self.delisted_rows: dict[int, tuple[str, ...]] = {
             row: tuple(sorted(symbol for end, symbol in ends if end == row))
             for row in sorted({row for row, _ in ends})
@@ -221,19 +217,27 @@ class Market:
                 told.append(replace(action, symbol=old))
         return tuple(sorted(told, key=in_turn))
 
-    def _without_the_dead(self, panel: MarketPanel, delistings: Mapping[str, int]) -> MarketPanel:
-        """The panel in which no name can be bought that is stated to have ended.
+    def _ends(self) -> set[tuple[int, str]]:
+        """Rows at whose end a name is closed.
 
-        A source may state an end before its own last price; bought again, the name would
-        have no end.
+        The last session of a delisted name; and, should a source state an end before its
+        last price or rename into a name that has ended, every later session in which
+        something could come into the dead name: it leaves again at once.
         """
-        member = panel.member
-        for symbol, row in delistings.items():
+        ends: set[tuple[int, str]] = set()
+        for symbol, row in self.facts.delistings.items():
+            ends.add((row, symbol))
             column = self._columns.get(symbol)
-            if column is not None and (panel.close[row + 1 :, column] > 0.0).any():
-                member = member.copy() if member is panel.member else member
-                member[row:, column] = False
-        return panel if member is panel.member else replace(panel, member=member)
+            if column is not None:
+                closes, prices = self.panel.close[row + 1 :, column], self.price[row + 1 :, column]
+                later = np.flatnonzero((closes > 0.0) | (prices > 0.0))
+                ends |= {(row + 1 + int(offset), symbol) for offset in later}
+        for row, actions in self._actions.items():
+            for action in actions:
+                if isinstance(action, Rename):
+                    end = self.facts.delistings.get(action.successor, row)
+                    ends |= {(row, action.successor)} if end < row else set()
+        return ends
 
     def _had_a_close(self, row: int, symbol: str) -> bool:
         return bool((self.panel.close[:row, self._columns[symbol]] > 0.0).any())

@@ -21,9 +21,9 @@ from quant_core.data.universe import Universe
 from quant_core.data.warehouse import Snapshot
 from quant_core.foundation.files import text_hash
 from quant_core.foundation.language import Language, Say, translator
-from quant_core.foundation.settings import LoadedSettings, result_key
+from quant_core.foundation.settings import LoadedSettings, Settings, result_key
 from quant_core.foundation.timing import monotonic_seconds, utc_now
-from quant_core.foundation.types import FloatArray
+from quant_core.foundation.types import FloatArray, SessionArray
 from quant_core.jobs.assumptions import assumptions, known_biases
 from quant_core.jobs.capacity import capacity_document
 from quant_core.jobs.gap_stress import gap_document, gap_lines
@@ -88,9 +88,12 @@ def run_id(stage: Stage) -> str:
 
     Of the name only what any file system takes stays: letters, digits, ``_``, ``-``, ``.``.
     """
-    settings = stage.loaded.settings
-    sessions = stage.history.sessions
-    digest = text_hash([result_key(settings), stage.snapshot.version])[:12]
+    return run_name(stage.loaded.settings, stage.snapshot.version, stage.history.sessions)
+
+
+def run_name(settings: Settings, version: str, sessions: SessionArray) -> str:
+    """The run id that ``settings`` have on a version of their data and over these sessions."""
+    digest = text_hash([result_key(settings), version])[:12]
     first, last = (str(day).replace("-", "") for day in (sessions[0], sessions[-1]))
     name = re.sub(r"[^\w.-]+", "_", settings.strategy.name).lstrip(".")[:LONGEST_NAME]
     return f"{name}-{first}-{last}-{digest}"

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
         action="append",
         default=[],
         metavar="KEY=[...]",
-        help=say("values of a setting, or of a name that stands in braces in a --set"),
+        help=say("values of a setting, or of a name that stands in braces in a --set; repeatable"),
     )
     parser.add_argument(
         "--grid-file", metavar="FILE", help=say("file with a line 'key: [value, ...]' for each key")
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
         help=say("processes of this machine, or Ray"),
     )
     parser.add_argument(
-        "--workers", type=int, default=0, metavar="N", help=say("processes (one a core)")
+        "--workers", type=int, metavar="N", help=say("processes; one a core unless stated")
     )
     parser.add_argument(
         "--ray-address", metavar="ADDRESS", help=say("a running Ray cluster; else one is started")

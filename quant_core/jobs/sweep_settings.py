@@ -8,9 +8,9 @@ the configuration reads the combination itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from quant_core.foundation.errors import QuantError
+from quant_core.foundation.errors import ConfigurationError, QuantError
 from quant_core.foundation.settings import Settings
 from quant_core.foundation.settings_section import Section
 from quant_core.sweeps.grid import Combination
@@ -21,13 +21,34 @@ Read = Callable[[Sequence[str]], Settings]
 Path = tuple[str, ...]
 
 
+UNKNOWN = "unknown key"
+"""How the configuration begins to speak of a key that there is not."""
+
+
 def settings_of(
     grid: Sequence[Combination], base: Settings, read: Read
 ) -> list[Settings | QuantError]:
-    """The settings of each combination, or why it has none."""
-    lines = {line for combination in grid for line in combination.overrides}
-    known = {line: _read(read, (line,)) for line in sorted(lines)}
+    """The settings of each combination, or why it has none.
+
+    Raises
+    ------
+    ConfigurationError
+        If a line names a key that there is not: no combination could be read.
+    """
+    lines = dict.fromkeys(line for combination in grid for line in combination.overrides)
+    known = {line: _read(read, (line,)) for line in lines}
+    unknown = {problem.where: problem for problem in _unknown_keys(known.values())}
+    if unknown:
+        raise ConfigurationError.all_of(list(unknown.values()))
     return [_combined(combination, base, known, read) for combination in grid]
+
+
+def _unknown_keys(found: Iterable[Settings | QuantError]) -> Iterator[ConfigurationError]:
+    for error in found:
+        if isinstance(error, ConfigurationError):
+            for problem in error.problems or (error,):
+                if problem.problem.startswith(UNKNOWN):
+                    yield problem
 
 
 def _read(read: Read, lines: Sequence[str]) -> Settings | QuantError:

@@ -52,12 +52,26 @@ class WorldPlan:
     version: str
 
 
-def world_key(settings: Settings) -> str:
-    """What the market of a run depends on, as text: equal texts, one market."""
-    execution = settings.execution.model_dump(mode="json", exclude=set(OF_THE_TRADER))
-    parts = (settings.data, settings.short, settings.factors)
-    span = (settings.backtest.start, settings.backtest.end)
-    return repr((parts, span, execution))
+class WorldKeys:
+    """What the market of a run depends on, as text: equal texts, one market.
+
+    Combinations share most of their sections, so a text is made once for the same sections.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], tuple[tuple[object, ...], str]] = {}
+
+    def of(self, settings: Settings) -> str:
+        """The text for ``settings``."""
+        parts = (settings.data, settings.short, settings.factors)
+        sections = (*parts, settings.execution, settings.backtest)
+        same = tuple(map(id, sections))
+        if same not in self._known:
+            execution = settings.execution.model_dump(mode="json", exclude=set(OF_THE_TRADER))
+            span = (settings.backtest.start, settings.backtest.end)
+            # The sections are kept, so that no other object takes the place of one of them.
+            self._known[same] = (sections, repr((parts, span, execution)))
+        return self._known[same][1]
 
 
 def plan_world(members: Sequence[Settings]) -> tuple[WorldPlan, dict[tuple[str, ...], QuantError]]:

@@ -46,7 +46,7 @@ from quant_core.numerics.execution_fills import (
     execute,
     execution_order,
 )
-from quant_core.numerics.jit import kernel
+from quant_core.numerics.jit import lean_kernel
 
 DONE, FULL, REPLAY = 0, 1, 2
 """Why the loop stopped: finished, the log is full (give it room and go on), not for it."""
@@ -57,7 +57,7 @@ WEIGHTS, HOLD, FLAT = 0, 1, 2
 NOWHERE = 1 << 62
 
 
-@kernel
+@lean_kernel
 def trade(
     terms: Terms,
     market: MarketArrays,
@@ -90,7 +90,7 @@ def trade(
     return DONE
 
 
-@kernel
+@lean_kernel
 def _must_decide(rules: Rules, state: Record, decision: IntArray) -> bool:
     """Whether this close can bring orders at all."""
     if decision[state.number] >= 0 or state.equity <= 0 or state.flat_from >= 0:
@@ -98,12 +98,12 @@ def _must_decide(rules: Rules, state: Record, decision: IntArray) -> bool:
     return not np.isnan(rules.stop_loss)
 
 
-@kernel
+@lean_kernel
 def _is_owed(book: BookArrays) -> bool:
     return book.state[0].entitled_count > 0 or book.fractional_count[0] > 0
 
 
-@kernel
+@lean_kernel
 def _has_room(
     terms: Terms,
     market: MarketArrays,
@@ -129,13 +129,13 @@ def _has_room(
     )
 
 
-@kernel
+@lean_kernel
 def _micros(close: float) -> int:
     """A close in micros, 0 when there is no valid one."""
     return int(np.rint(close * 1e6)) if 0.0 < close < np.inf else 0
 
 
-@kernel
+@lean_kernel
 def _last_close(market: MarketArrays, row: int, column: int) -> int:
     """The last valid close up to ``row`` in shares of that row, 0 when there was none."""
     known = row
@@ -148,7 +148,7 @@ def _last_close(market: MarketArrays, row: int, column: int) -> int:
     return last
 
 
-@kernel
+@lean_kernel
 def _decide(
     terms: Terms, market: MarketArrays, targets: TargetArrays, book: BookArrays, log: LogArrays
 ) -> None:
@@ -176,12 +176,12 @@ def _decide(
     _exit(market, book, row, kind == HOLD)
 
 
-@kernel
+@lean_kernel
 def _may_re_enter(rules: Rules, state: Record) -> bool:
     return rules.cooldown >= 0 and state.number >= state.flat_from + max(rules.cooldown, 1)
 
 
-@kernel
+@lean_kernel
 def _stop(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
     """Mark the positions whose close is below their stop."""
     for place in range(book.held_count[0]):
@@ -196,7 +196,7 @@ def _stop(terms: Terms, book: BookArrays, log: LogArrays, row: int) -> None:
             tell(log, STOPPED, row, column, 0, Told(book.names[column].mark, 0, -1))
 
 
-@kernel
+@lean_kernel
 def _exit(market: MarketArrays, book: BookArrays, row: int, only_stopped: bool) -> None:
     """Sell what is held, or what is stopped."""
     for place in range(book.held_count[0]):
@@ -208,14 +208,14 @@ def _exit(market: MarketArrays, book: BookArrays, row: int, only_stopped: bool) 
             book.state[0].order_count += 1
 
 
-@kernel
+@lean_kernel
 def _order(order: Record, column: int, requested: int, signal: int) -> None:
     """Write a waiting order to buy, or for negative shares to sell."""
     order.column, order.buys, order.requested = column, requested >= 0, abs(requested)
     order.signal, order.weight, order.refusal = signal, 0.0, NONE
 
 
-@kernel
+@lean_kernel
 def _rebalance(
     terms: Terms,
     market: MarketArrays,
@@ -232,17 +232,17 @@ def _rebalance(
     place, count = 0, book.held_count[0]
     investable = state.equity - state.receivable
     while at < end or place < count:
-        named = columns[at] if at < end else NOWHERE
-        owned = held[place] if place < count else NOWHERE
+        named = int(columns[at]) if at < end else NOWHERE
+        owned = int(held[place]) if place < count else NOWHERE
         column, weight = min(named, owned), 0.0
         name = names[column]
         if named == column:
-            weight = weights[at]
+            weight = float(weights[at])
             at += 1
         if owned == column:
             place += 1
             weight = 0.0 if name.stopped else weight
-        last = _micros(closes[column])
+        last = _micros(float(closes[column]))
         known = last != 0
         if not known:
             last = _last_close(market, row, column)
@@ -253,7 +253,7 @@ def _rebalance(
             order.refusal = _refusal(known, members[column])
 
 
-@kernel
+@lean_kernel
 def _move(
     state: Record, name: Record, order: Record, numbers: tuple[int, int, int], weight: float
 ) -> int:
@@ -269,7 +269,7 @@ def _move(
     return 1
 
 
-@kernel
+@lean_kernel
 def _refusal(known: bool, member: bool) -> int:
     """Why a name may not be bought."""
     if not known:
@@ -277,7 +277,7 @@ def _refusal(known: bool, member: bool) -> int:
     return NONE if member else NOT_IN_UNIVERSE
 
 
-@kernel
+@lean_kernel
 def _wanted(rules: Rules, investable: int, weight: float, close: int, held: int) -> int:
     """Whole lots that the weight buys at the close, after the buffer; -1 = too wide a number.
 
@@ -293,7 +293,7 @@ def _wanted(rules: Rules, investable: int, weight: float, close: int, held: int)
     return max(int(np.floor(budget)), 0) // (close * rules.lot) * rules.lot
 
 
-@kernel
+@lean_kernel
 def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays, row: int) -> None:
     """Close the positions in names whose last session this is."""
     for place in range(market.delisted_start[row], market.delisted_start[row + 1]):
@@ -314,7 +314,7 @@ def _settle(terms: Terms, market: MarketArrays, book: BookArrays, log: LogArrays
             tell(log, DELISTED, row, column, held * price, Told(held, price, -1))
 
 
-@kernel
+@lean_kernel
 def _mark(terms: Terms, closes: FloatArray, book: BookArrays, log: LogArrays) -> None:
     """Value the book at the close and check the identity of its cash."""
     state = book.state[0]
@@ -323,7 +323,7 @@ def _mark(terms: Terms, closes: FloatArray, book: BookArrays, log: LogArrays) ->
     for place in range(book.held_count[0]):
         column = held[place]
         name = names[column]
-        close = _micros(closes[column])
+        close = _micros(float(closes[column]))
         if close > 0:
             name.mark = close
         value = _added(value, name.shares, name.mark)
@@ -337,7 +337,7 @@ def _mark(terms: Terms, closes: FloatArray, book: BookArrays, log: LogArrays) ->
         book.names[column].bought, book.names[column].taken = 0, 0
     for place in range(book.fractional_count[0]):
         column = book.fractional[place]
-        close = _micros(closes[column])
+        close = _micros(float(closes[column]))
         if close > 0:
             book.names[column].mark, book.names[column].marked = close, True
     state.receivable = _receivable(book)
@@ -349,7 +349,7 @@ def _mark(terms: Terms, closes: FloatArray, book: BookArrays, log: LogArrays) ->
     line[0], line[1], line[2] = state.equity, state.cash, state.receivable
 
 
-@kernel
+@lean_kernel
 def _added(value: int, shares: int, mark: int) -> int:
     """``value`` with a position added; beyond the ledger's bound where the sum is too wide."""
     if float(shares) * float(mark) + value > LARGEST:
@@ -357,7 +357,7 @@ def _added(value: int, shares: int, mark: int) -> int:
     return value + shares * mark
 
 
-@kernel
+@lean_kernel
 def _receivable(book: BookArrays) -> int:
     """Dividends not yet paid, and fractions of shares at the mark of their name."""
     waiting = 0
@@ -372,7 +372,7 @@ def _receivable(book: BookArrays) -> int:
     return waiting
 
 
-@kernel
+@lean_kernel
 def _guard(rules: Rules, state: Record, log: LogArrays, row: int) -> None:
     """The drawdown breaker looks at the equity."""
     if not np.isnan(rules.max_drawdown) and state.flat_from < 0:

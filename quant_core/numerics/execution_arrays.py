@@ -11,18 +11,71 @@ renamed compiles anew.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant_core.foundation.types import BoolArray, FloatArray, FloatMatrix, IntArray
 
-Record: TypeAlias = np.record
-"""A row of named numbers: passed without being counted, and written in place."""
 
-Records: TypeAlias = np.recarray[tuple[int], np.dtype[np.void]]
-"""Rows of named numbers."""
+class Record(Protocol):
+    """A row of named numbers: passed without being counted, and written in place.
+
+    Which names a row has stands in its type: :data:`STATE`, :data:`NAME` and so on.
+    """
+
+    action: int
+    amount: int
+    audited: int
+    bought: int
+    buys: int
+    cash: int
+    column: int
+    commission: int
+    cost: float
+    entitled_count: int
+    equity: int
+    events: int
+    failed: int
+    filled: int
+    first: int
+    flat_from: int
+    flow: int
+    flows: int
+    fraction: float
+    kind: int
+    mark: int
+    marked: int
+    number: int
+    order_count: int
+    orders: int
+    peak: int
+    positions: int
+    price: int
+    raw: int
+    reason: int
+    receivable: int
+    refusal: int
+    requested: int
+    row: int
+    second: int
+    shares: int
+    signal: int
+    spare: int
+    stale: int
+    stopped: int
+    taken: int
+    turn: int
+    weight: float
+
+
+class Records(Protocol):
+    """Rows of named numbers: a structured numpy array."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int, /) -> Record: ...
 
 
 class MarketArrays(NamedTuple):
@@ -152,12 +205,14 @@ COUNTS = record("orders positions events")
 class BookArrays(NamedTuple):
     """The book and its waiting orders, in records.
 
-    ``state`` is one row, ``names`` one a symbol. ``held`` and ``fractional`` are lists of
+    ``state`` is one row, ``names`` one a symbol; ``moved`` holds what is renamed while it
+    has no name. ``held`` and ``fractional`` are lists of
     columns, ascending, whose length stands in ``held_count`` and ``fractional_count``.
     """
 
     state: Records
     names: Records
+    moved: Records
     orders: Records
     dividends: Records
     held: IntArray
@@ -207,6 +262,16 @@ class Quoted(NamedTuple):
     average_volume: float
 
 
+def rows_of(length: int, kind: np.dtype[np.void]) -> Records:
+    """Rows of zeros."""
+    return cast("Records", np.zeros(length, dtype=kind))
+
+
+def table_of(rows: Records, count: int) -> NDArray[np.void]:
+    """The first ``count`` rows as the array they are."""
+    return cast("NDArray[np.void]", rows)[:count]
+
+
 def opening_book(capital_micros: int, symbols: int, dividends: int) -> BookArrays:
     """A book of cash alone with room for ``symbols`` and for ``dividends`` not yet paid."""
     state = np.zeros(1, dtype=STATE)
@@ -216,10 +281,11 @@ def opening_book(capital_micros: int, symbols: int, dividends: int) -> BookArray
     names = np.zeros(symbols, dtype=NAME)
     names["fraction"] = np.nan
     return BookArrays(
-        state=state,
-        names=names,
-        orders=np.zeros(symbols, dtype=ORDER),
-        dividends=np.zeros(dividends, dtype=ENTITLEMENT),
+        state=cast("Records", state),
+        names=cast("Records", names),
+        moved=rows_of(symbols, NAME),
+        orders=rows_of(symbols, ORDER),
+        dividends=rows_of(dividends, ENTITLEMENT),
         held=np.zeros(symbols, dtype=np.int64),
         held_count=np.zeros(1, dtype=np.int64),
         fractional=np.zeros(symbols, dtype=np.int64),
@@ -231,8 +297,22 @@ def empty_log(sessions: int, orders: int, positions: int, events: int) -> LogArr
     """A log with room for so many rows."""
     return LogArrays(
         curve=np.zeros((sessions, 5), dtype=np.int64),
-        orders=np.empty(orders, dtype=TRADED),
-        positions=np.empty(positions, dtype=POSITION),
-        events=np.empty(events, dtype=EVENT),
-        counts=np.zeros(1, dtype=COUNTS),
+        orders=rows_of(orders, TRADED),
+        positions=rows_of(positions, POSITION),
+        events=rows_of(events, EVENT),
+        counts=rows_of(1, COUNTS),
     )
+
+
+def longer_log(log: LogArrays) -> LogArrays:
+    """The same log with twice the room."""
+    return log._replace(
+        orders=_doubled(log.orders),
+        positions=_doubled(log.positions),
+        events=_doubled(log.events),
+    )
+
+
+def _doubled(rows: Records) -> Records:
+    table = table_of(rows, len(rows))
+    return cast("Records", np.concatenate([table, np.zeros_like(table)]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quant_core.foundation.types import FloatArray, IntArray
+from quant_core.foundation.types import IntArray
 from quant_core.numerics.execution_arrays import (
     ActionArrays,
     BookArrays,
@@ -17,7 +17,7 @@ from quant_core.numerics.execution_arrays import (
     Record,
     Told,
 )
-from quant_core.numerics.jit import kernel
+from quant_core.numerics.jit import lean_kernel
 
 HELD, FLATTENED, STOPPED, TRIPPED = 0, 1, 2, 3
 DEFICIT, RE_ENTERED, DELISTED, FRACTION_PAID = 4, 5, 6, 7
@@ -32,7 +32,7 @@ LARGEST = 999_999_999_999_999_999
 """The ledger's largest amount (``foundation.money.LARGEST_MICROS``)."""
 
 
-@kernel
+@lean_kernel
 def close_position(held: IntArray, count: IntArray, name: Record, column: int) -> None:
     """End a position; the mark stays while a fraction of a share waits."""
     name.shares, name.cost = 0, 0.0
@@ -41,7 +41,7 @@ def close_position(held: IntArray, count: IntArray, name: Record, column: int) -
         name.marked = False
 
 
-@kernel
+@lean_kernel
 def enter(columns: IntArray, count: IntArray, column: int) -> None:
     """Put a column into an ascending list."""
     at = count[0]
@@ -52,7 +52,7 @@ def enter(columns: IntArray, count: IntArray, column: int) -> None:
     count[0] += 1
 
 
-@kernel
+@lean_kernel
 def leave(columns: IntArray, count: IntArray, column: int) -> None:
     """Take a column out of an ascending list."""
     at = np.searchsorted(columns[: count[0]], column)
@@ -61,7 +61,7 @@ def leave(columns: IntArray, count: IntArray, column: int) -> None:
     count[0] -= 1
 
 
-@kernel
+@lean_kernel
 def pay(state: Record, flow: int) -> None:
     """Add a signed flow to the cash, which never falls below zero."""
     cash = state.cash + flow
@@ -71,7 +71,7 @@ def pay(state: Record, flow: int) -> None:
     state.flows += flow
 
 
-@kernel
+@lean_kernel
 def add(name: Record, shares: int, cost: int, price: int) -> None:
     """Add to a position at a total cost; a new one is marked at ``price``."""
     held = name.shares
@@ -81,7 +81,7 @@ def add(name: Record, shares: int, cost: int, price: int) -> None:
         name.marked, name.mark = True, price
 
 
-@kernel
+@lean_kernel
 def _increase(book: BookArrays, column: int, shares: int, cost: int, price: int) -> None:
     """Add to a position, which may be new."""
     if book.names[column].shares == 0:
@@ -89,7 +89,7 @@ def _increase(book: BookArrays, column: int, shares: int, cost: int, price: int)
     add(book.names[column], shares, cost, price)
 
 
-@kernel
+@lean_kernel
 def tell(log: LogArrays, kind: int, row: int, column: int, flow: int, more: Told) -> None:
     """Log an event: the cash it moved, two numbers, the index of the corporate action."""
     if len(log.events) == 0:
@@ -100,7 +100,7 @@ def tell(log: LogArrays, kind: int, row: int, column: int, flow: int, more: Told
     log.counts[0].events += 1
 
 
-@kernel
+@lean_kernel
 def pay_fraction(book: BookArrays, log: LogArrays, row: int, column: int, price: float) -> None:
     """Pay the waiting fraction of a share at ``price``."""
     scaled = book.names[column].fraction * price * 1e6
@@ -116,7 +116,7 @@ def pay_fraction(book: BookArrays, log: LogArrays, row: int, column: int, price:
     tell(log, FRACTION_PAID, row, column, paid, Told(0, 0, -1))
 
 
-@kernel
+@lean_kernel
 def morning(
     market: MarketArrays, actions: ActionArrays, book: BookArrays, log: LogArrays, row: int
 ) -> None:
@@ -139,7 +139,7 @@ def morning(
             at += 1
 
 
-@kernel
+@lean_kernel
 def _act(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
     kind = actions.kind[action]
     if kind == DIVIDEND:
@@ -154,7 +154,7 @@ def _act(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, acti
                 _follow(book.state[0], book.orders[index], actions.ratio[action], step)
 
 
-@kernel
+@lean_kernel
 def _follow(state: Record, order: Record, ratio: float, step: int) -> None:
     """A waiting order counts shares of before a split."""
     requested, _ = _whole_shares(order.requested, ratio)
@@ -164,7 +164,7 @@ def _follow(state: Record, order: Record, ratio: float, step: int) -> None:
     order.signal = int(np.rint(order.signal / ratio))
 
 
-@kernel
+@lean_kernel
 def _whole_shares(shares: int, ratio: float) -> tuple[int, float]:
     """Whole shares of a product and the fraction beyond; -1 where it is too wide."""
     exact = shares * ratio
@@ -177,7 +177,7 @@ def _whole_shares(shares: int, ratio: float) -> tuple[int, float]:
     return int(whole), exact - whole
 
 
-@kernel
+@lean_kernel
 def _owe(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
     """A dividend on its ex-date."""
     column, amount = actions.column[action], actions.amount[action]
@@ -195,7 +195,7 @@ def _owe(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, acti
     tell(log, DIVIDEND, row, column, 0, Told(held, 0, action))
 
 
-@kernel
+@lean_kernel
 def _exercise(
     actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int
 ) -> None:
@@ -218,7 +218,7 @@ def _exercise(
     tell(log, RIGHTS, row, column, -shares * price, Told(shares, offered, action))
 
 
-@kernel
+@lean_kernel
 def _split(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
     """Whole shares; the fraction waits for the first price."""
     column, ratio = actions.column[action], actions.ratio[action]
@@ -240,7 +240,7 @@ def _split(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, ac
         tell(log, SPLIT, row, column, 0, Told(held, whole, action))
 
 
-@kernel
+@lean_kernel
 def _owe_fraction(book: BookArrays, column: int, fraction: float) -> None:
     if np.isnan(book.names[column].fraction):
         book.names[column].fraction = 0.0
@@ -248,24 +248,20 @@ def _owe_fraction(book: BookArrays, column: int, fraction: float) -> None:
     book.names[column].fraction += fraction
 
 
-@kernel
+@lean_kernel
 def _rename(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, first: int) -> None:
     """Move all that stands under the old names to their successors, at once."""
     last = actions.start[row + 1]
-    whole = np.zeros((last - first, 2), dtype=np.int64)
-    partial = np.zeros((last - first, 2))
     for action in range(first, last):
-        old, place = actions.column[action], action - first
-        if book.names[old].shares != 0:
-            tell(log, RENAME, row, old, 0, Told(0, 0, action))
-        whole[place, 0], partial[place, 0] = book.names[old].shares, book.names[old].cost
-        whole[place, 1] = book.names[old].mark if book.names[old].marked else 0
-        partial[place, 1] = book.names[old].fraction
+        name, moved = book.names[actions.column[action]], book.moved[action - first]
+        if name.shares != 0:
+            tell(log, RENAME, row, actions.column[action], 0, Told(0, 0, action))
+        moved.shares, moved.cost, moved.fraction = name.shares, name.cost, name.fraction
+        moved.mark = name.mark if name.marked else 0
     for action in range(first, last):
         _forget(book, actions.column[action])
     for action in range(first, last):
-        place = action - first
-        _join(book, actions.other[action], whole[place], partial[place])
+        _join(book, actions.other[action], book.moved[action - first])
     for index in range(book.state[0].order_count):
         for action in range(first, last):
             if book.orders[index].column == actions.column[action]:
@@ -273,7 +269,7 @@ def _rename(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, f
                 break
 
 
-@kernel
+@lean_kernel
 def _forget(book: BookArrays, column: int) -> None:
     if not np.isnan(book.names[column].fraction):
         book.names[column].fraction = np.nan
@@ -283,26 +279,27 @@ def _forget(book: BookArrays, column: int) -> None:
     book.names[column].marked = False
 
 
-@kernel
-def _join(book: BookArrays, column: int, whole: IntArray, partial: FloatArray) -> None:
-    """Add what was renamed (shares and mark, cost and fraction) to what stands under a name."""
-    shares, mark, cost, fraction = whole[0], whole[1], partial[0], partial[1]
-    if not np.isnan(fraction):
-        _owe_fraction(book, column, fraction)
-    if mark != 0 and not book.names[column].marked:
-        book.names[column].marked, book.names[column].mark = True, mark
-    if shares == 0:
+@lean_kernel
+def _join(book: BookArrays, column: int, moved: Record) -> None:
+    """Add what was renamed to what stands under a name."""
+    name = book.names[column]
+    if not np.isnan(moved.fraction):
+        _owe_fraction(book, column, moved.fraction)
+    if moved.mark != 0 and not name.marked:
+        name.marked, name.mark = True, moved.mark
+    if moved.shares == 0:
         return
-    if not book.names[column].marked:
+    if not name.marked:
         book.state[0].failed = 1
-    if book.names[column].shares == 0:
-        _increase(book, column, shares, 0, mark)
-        book.names[column].cost = cost
+    if name.shares == 0:
+        _increase(book, column, moved.shares, 0, moved.mark)
+        name.cost = moved.cost
     else:
-        _increase(book, column, shares, np.rint(cost * shares), mark)
+        total = int(np.rint(moved.cost * moved.shares))
+        _increase(book, column, moved.shares, total, moved.mark)
 
 
-@kernel
+@lean_kernel
 def _pay_due(book: BookArrays, log: LogArrays, row: int) -> None:
     """Turn the dividends due into cash, in the order of their ex-dates."""
     kept = 0

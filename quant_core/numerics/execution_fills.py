@@ -25,7 +25,7 @@ from quant_core.numerics.execution_arrays import (
     Terms,
 )
 from quant_core.numerics.execution_book import add, close_position, enter, pay
-from quant_core.numerics.jit import kernel
+from quant_core.numerics.jit import lean_kernel
 
 NONE, CASH, VOLUME, HALTED = 0, 1, 2, 3
 LIMIT_UP, LIMIT_DOWN, NOT_SETTLED, UNKNOWN_IMPACT = 4, 5, 6, 7
@@ -38,7 +38,7 @@ TOO_WIDE = -(1 << 62)
 """Stands for a number that is not computed: the twin must."""
 
 
-@kernel
+@lean_kernel
 def _charge(fees: FloatArray, buys: bool, shares: int, price: int) -> int:
     """Fees of one order, or ``TOO_WIDE``."""
     if shares == 0:
@@ -62,12 +62,12 @@ def _charge(fees: FloatArray, buys: bool, shares: int, price: int) -> int:
     return total
 
 
-@kernel
+@lean_kernel
 def _at_most(charged: int, limit: float) -> int:
     return min(charged, int(limit)) if limit < WIDEST else charged
 
 
-@kernel
+@lean_kernel
 def _impact(impact: Impact, shares: int, quote: Quoted) -> float:
     """Fraction of the price, NaN = unknown."""
     half_spread = 0.5 * impact.spread
@@ -83,7 +83,7 @@ def _impact(impact: Impact, shares: int, quote: Quoted) -> float:
     return half_spread + temporary + impact.permanent * quote.volatility * participation
 
 
-@kernel
+@lean_kernel
 def _fill_price(rules: Rules, quote: Quoted, buys: bool, shares: int) -> int:
     """Price with slippage and impact, in micros, or ``TOO_WIDE``."""
     against = rules.slippage
@@ -93,7 +93,7 @@ def _fill_price(rules: Rules, quote: Quoted, buys: bool, shares: int) -> int:
     return int(np.rint(scaled)) if abs(scaled) < 1e18 else TOO_WIDE
 
 
-@kernel
+@lean_kernel
 def _left(rules: Rules, quote: Quoted, buys: bool, shares: int, fees: FloatArray, cash: int) -> int:
     """Cash after a fill of ``shares`` and their fees: negative where it cannot be paid."""
     price = _fill_price(rules, quote, buys, shares)
@@ -106,7 +106,7 @@ def _left(rules: Rules, quote: Quoted, buys: bool, shares: int, fees: FloatArray
     return cash - charged - (shares * price if buys else -shares * price)
 
 
-@kernel
+@lean_kernel
 def _paid_for(
     rules: Rules, quote: Quoted, buys: bool, shares: int, fees: FloatArray, cash: int
 ) -> int:
@@ -130,7 +130,7 @@ def _paid_for(
     return low * rules.lot
 
 
-@kernel
+@lean_kernel
 def _by_volume(rules: Rules, requested: int, volume: float, taken: int) -> int:
     """Shares that the participation cap leaves, or ``TOO_WIDE``."""
     if np.isnan(rules.participation_cap):
@@ -143,7 +143,7 @@ def _by_volume(rules: Rules, requested: int, volume: float, taken: int) -> int:
     return min(requested, max(int(np.floor(most / rules.lot)) * rules.lot - taken, 0))
 
 
-@kernel
+@lean_kernel
 def _obstacle(rules: Rules, quote: Quoted, buys: bool, requested: int) -> int:
     """Why a name that trades does not trade for this order, or ``TOO_WIDE``."""
     if buys and quote.locked == 1:
@@ -158,7 +158,7 @@ def _obstacle(rules: Rules, quote: Quoted, buys: bool, requested: int) -> int:
     return NONE if price > 0 else HALTED
 
 
-@kernel
+@lean_kernel
 def _raw_micros(quote: Quoted) -> int:
     """The raw price, 0 when the name does not trade, or ``TOO_WIDE``."""
     if not 0.0 < quote.price < np.inf or quote.volume == 0.0:
@@ -166,7 +166,7 @@ def _raw_micros(quote: Quoted) -> int:
     return int(np.rint(quote.price * 1e6)) if quote.price * 1e6 < 1e18 else TOO_WIDE
 
 
-@kernel
+@lean_kernel
 def _most(
     rules: Rules, name: Record, order: Record, quote: Quoted, fees: FloatArray, cash: int
 ) -> tuple[int, int]:
@@ -184,7 +184,7 @@ def _most(
     return (paid_for, CASH) if paid_for < shares else (shares, reason)
 
 
-@kernel
+@lean_kernel
 def _meet(
     rules: Rules, state: Record, name: Record, order: Record, quote: Quoted, fees: FloatArray
 ) -> Met:
@@ -206,7 +206,7 @@ def _meet(
     return Met(filled, reason, raw, price, charged)
 
 
-@kernel
+@lean_kernel
 def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays) -> None:
     """Let the waiting orders meet the session, in their turn."""
     rules, state, orders, names = terms.rules, book.state[0], book.orders, book.names
@@ -219,11 +219,13 @@ def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays
         order = orders[orders[place].turn]
         column, cash = order.column, state.cash
         quote = Quoted(
-            prices[column],
-            volumes[column],
+            float(prices[column]),
+            float(volumes[column]),
             int(locked[row, column]) if len(locked) > 0 else 0,
-            volatility[row - 1, column] if len(volatility) > 0 and row > 0 else np.nan,
-            average_volume[row - 1, column] if len(average_volume) > 0 and row > 0 else np.nan,
+            float(volatility[row - 1, column]) if len(volatility) > 0 and row > 0 else np.nan,
+            float(average_volume[row - 1, column])
+            if len(average_volume) > 0 and row > 0
+            else np.nan,
         )
         met = _meet(rules, state, names[column], order, quote, fees)
         if met.filled > 0:
@@ -235,7 +237,7 @@ def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays
             log.counts[0].orders += 1
 
 
-@kernel
+@lean_kernel
 def _write(line: Record, order: Record, met: Met, number: int, cash: int) -> None:
     line.number, line.column, line.buys = number, order.column, order.buys
     line.requested, line.signal, line.cash = order.requested, order.signal, cash
@@ -243,7 +245,7 @@ def _write(line: Record, order: Record, met: Met, number: int, cash: int) -> Non
     line.price, line.commission = met.price, met.charged
 
 
-@kernel
+@lean_kernel
 def _apply(
     held: IntArray, count: IntArray, state: Record, name: Record, order: Record, met: Met
 ) -> None:
@@ -265,7 +267,7 @@ def _apply(
         state.failed = 1
 
 
-@kernel
+@lean_kernel
 def _first(orders: Records, a: int, b: int) -> bool:
     """Whether waiting order ``a`` executes before ``b``."""
     one, other = orders[a], orders[b]
@@ -278,7 +280,7 @@ def _first(orders: Records, a: int, b: int) -> bool:
     return a < b
 
 
-@kernel
+@lean_kernel
 def execution_order(orders: Records, count: int) -> None:
     """Sells ascending by column, then buys by descending weight.
 
@@ -297,7 +299,7 @@ def execution_order(orders: Records, count: int) -> None:
             return
 
 
-@kernel
+@lean_kernel
 def _merge(orders: Records, count: int) -> None:
     width = 1
     while width < count:

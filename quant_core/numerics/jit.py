@@ -34,9 +34,10 @@ class Kernel(Generic[Parameters, Result]):
     gives inf or NaN instead of raising. ``python`` is the function as written, uncompiled.
     """
 
-    def __init__(self, python: Callable[Parameters, Result]) -> None:
+    def __init__(self, python: Callable[Parameters, Result], *, lean: bool = False) -> None:
         functools.update_wrapper(self, python)
         self.python = python
+        self._lean = lean
         self._compiled: Callable[Parameters, Result] | None = None
 
     @property
@@ -45,23 +46,41 @@ class Kernel(Generic[Parameters, Result]):
         if self._compiled is None:
             with _compiling:
                 if self._compiled is None:
-                    compiler = _numba().njit(cache=True, nogil=True, error_model="numpy")
+                    more = {"_nrt": False, "forceinline": True} if self._lean else {}
+                    options = {"cache": True, "nogil": True, "error_model": "numpy", **more}
+                    compiler = _numba().njit(**options)
                     compiled = compiler(self.python)
                     _keep_while_unchanged(compiled, self.sources())
                     self._compiled = cast("Callable[Parameters, Result]", compiled)
         return self._compiled
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether this process has the machine code of some call already."""
+        return self._compiled is not None and bool(attrgetter("signatures")(self._compiled))
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether machine code of the present sources was kept; loads numba to find out."""
+        return bool(attrgetter("_cache._cache_file._load_index")(self.compiled)())
+
     def sources(self) -> frozenset[Path]:
         """The files of this kernel and of every kernel it calls."""
-        found = {self}
-        waiting = [self.python]
+        found: set[Kernel[..., object]] = {self}
+        waiting: list[Callable[..., object]] = [self.python]
         while waiting:
             function = waiting.pop()
             named = (function.__globals__.get(name) for name in function.__code__.co_names)
-            called = [one for one in named if isinstance(one, Kernel) and one not in found]
+            called = [
+                cast("Kernel[..., object]", one)
+                for one in named
+                if isinstance(one, Kernel) and one not in found
+            ]
             found.update(called)
             waiting += [one.python for one in called]
-        return frozenset(Path(one.python.__code__.co_filename) for one in found)
+        files = {Path(one.python.__code__.co_filename) for one in found}
+        # The options of a lean kernel stand here, and numba does not look at options.
+        return frozenset(files | {Path(__file__)} if self._lean else files)
 
     @property
     def _numba_type_(self) -> object:
@@ -116,3 +135,13 @@ def kernel(function: Callable[Parameters, Result]) -> Kernel[Parameters, Result]
     42.0
     """
     return Kernel(function)
+
+
+def lean_kernel(function: Callable[Parameters, Result]) -> Kernel[Parameters, Result]:
+    """Mark ``function`` as a kernel that makes no array and is merged into its callers.
+
+    Nothing is counted and no tuple of arrays is handed on number by number, which takes most
+    of the time of kernels that do little arithmetic for each call. It must not allocate, and
+    calls lean kernels alone.
+    """
+    return Kernel(function, lean=True)

@@ -1,15 +1,24 @@
 """The grid of a sweep: axes, their values as written, and every combination of them.
 
-A value stays the text it was written as: the configuration reads it, as it reads ``--set``.
+1. :func:`read_axis`, :func:`read_grid_file` - texts become axes.
+2. :func:`check_axes` - what is wrong with them, all at once.
+3. :func:`combinations` - the ``key=value`` lines of every cell.
+
+A value stays the text it was written as: the configuration reads it, as it reads ``--set``. An
+axis is a settings key, or a name that stands in braces in other lines and is filled in there.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from quant_core.foundation.errors import UsageError
+from quant_core.foundation.errors import ConfigurationError
+
+LARGEST_GRID = 100_000
+"""Combinations of one sweep."""
 
 _OPENING, _CLOSING, _QUOTES = "[{(", "]})", "\"'"
 
@@ -31,12 +40,12 @@ class Combination:
     overrides: tuple[str, ...]
 
 
-def read_axis(text: str) -> Axis:
+def read_axis(text: str, where: str = "--grid") -> Axis:
     """The axis that ``key=[v1, v2]`` describes.
 
     Raises
     ------
-    UsageError
+    ConfigurationError
         If it is no list, or an empty one.
 
     Examples
@@ -48,74 +57,103 @@ def read_axis(text: str) -> Axis:
     written = written.strip()
     inside = written[1:-1].strip()
     values = tuple(_parts(inside)) if inside else ()
-    listed = written.startswith("[") and written.endswith("]")
+    listed = written.startswith("[") and written.endswith("]") and len(written) > 1
     if not (name.strip() and listed and values and all(values)):
-        raise UsageError(
+        raise ConfigurationError(
             "an axis of the grid is not a list of values",
             expected="key=[value, value, ...]",
             found=text,
-            where="--grid",
+            where=where,
             fix="quote it for the shell: --grid 'strategy.top_k=[10, 20, 50]'",
         )
     return Axis(name.strip(), values)
 
 
-def read_grid_file(text: str) -> tuple[Axis, ...]:
-    r"""The axes of a file: ``key: [v1, v2]`` a line, ``#`` begins a comment.
+def read_axes(
+    texts: Sequence[str], lines: Sequence[str] = (), file: str = ""
+) -> tuple[list[Axis], list[ConfigurationError]]:
+    """The axes of a file's lines and of the command line, and what cannot be read of them.
 
     Examples
     --------
-    >>> read_grid_file("# how many\nstrategy.top_k: [10, 20]\nlookback: [20, 60]")[1]
-    Axis(name='lookback', values=('20', '60'))
+    >>> axes, problems = read_axes(["strategy.top_k=[5, 10]", "rebalance.every=5"])
+    >>> [axis.name for axis in axes], len(problems)
+    (['strategy.top_k'], 1)
+    """
+    axes: list[Axis] = []
+    problems: list[ConfigurationError] = []
+    given = [(line, file) for line in lines] + [(text, "--grid") for text in texts]
+    for text, where in given:
+        try:
+            axes.append(read_axis(text, where))
+        except ConfigurationError as problem:
+            problems.append(problem)
+    return axes, problems
+
+
+def lines_of_file(text: str) -> list[str]:
+    r"""The axes of a grid file as ``key=[...]``: a line ``key: [v1, v2]`` each, ``#`` comments.
+
+    Examples
+    --------
+    >>> lines_of_file("# how many\nstrategy.top_k: [10, 20]\nlookback: [20, 60]  # sessions")
+    ['strategy.top_k=[10, 20]', 'lookback=[20, 60]']
     """
     lines = [line.partition(" #")[0].strip() for line in text.splitlines()]
-    axes: list[Axis] = []
-    for line in lines:
-        if line and not line.startswith("#"):
-            key, _, value = line.partition(":")
-            axes.append(read_axis(f"{key}={value}"))
-    return tuple(axes)
+    parts = [line.partition(":") for line in lines if line and not line.startswith("#")]
+    return [f"{key.strip()}={value.strip()}" for key, _, value in parts]
 
 
-def combinations(axes: Sequence[Axis], settings: Sequence[str]) -> list[Combination]:
-    """Every combination, the last axis quickest, numbered from 0.
+def check_axes(
+    axes: Sequence[Axis], settings: Sequence[str], keys: Collection[str], columns: Collection[str]
+) -> list[ConfigurationError]:
+    """What is wrong with the axes as a whole.
 
     Parameters
     ----------
     axes : sequence of Axis
-        The name of an axis that stands as ``{name}`` in one of the ``settings`` is filled in
-        there; any other is a settings key.
     settings : sequence of str
         The ``key=value`` lines given beside the grid.
-
-    Raises
-    ------
-    UsageError
-        If there is no axis, or one twice.
+    keys : collection of str
+        Settings keys without a dot.
+    columns : collection of str
+        Columns of the table, which no axis may be called.
 
     Examples
     --------
-    >>> grid = [read_axis("days=[20, 60]"), read_axis("strategy.top_k=[5]")]
-    >>> combinations(grid, ["strategy.linear.weights={momentum_{days}: 1}"])[1].overrides
-    ('strategy.top_k=5', 'strategy.linear.weights={momentum_60: 1}')
+    >>> [p.problem for p in check_axes([read_axis("days=[20, 60]")], [], ["rebalance"], [])]
+    ["an axis of the grid is no settings key, and nothing holds it in braces: 'days'"]
     """
+    problems: list[ConfigurationError] = []
+    if not axes:
+        problems.append(_problem("the grid has no axis", "at least one --grid", "none"))
     names = [axis.name for axis in axes]
-    if not names or len(set(names)) < len(names):
-        raise UsageError(
-            "the grid has no axis" if not names else "the grid names an axis twice",
-            expected="each key once",
-            found=", ".join(names),
-            fix="--grid 'strategy.top_k=[10, 20]' for each key that varies",
-        )
-    unfilled = open_lines(axes, settings)
-    blanks = [name for name in names if any("{" + name + "}" in line for line in unfilled)]
-    found: list[Combination] = []
-    for number, values in enumerate(itertools.product(*(axis.values for axis in axes))):
-        chosen = dict(zip(names, values, strict=True))
-        lines = [f"{name}={value}" for name, value in chosen.items() if name not in blanks]
-        filled = [_filled(line, {name: chosen[name] for name in blanks}) for line in unfilled]
-        found.append(Combination(number, chosen, (*lines, *filled)))
-    return found
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        problems.append(_problem(f"the grid names an axis twice: {name!r}", "each name once", name))
+    filled = open_names(axes, settings)
+    for name in dict.fromkeys(names):
+        if "." not in name and name not in keys and name not in filled:
+            told = f"an axis of the grid is no settings key, and nothing holds it in braces: {name!r}"
+            problems.append(_problem(told, f"a settings key, or {{{name}}} in a --set", name))
+        elif name in columns:
+            told = f"an axis of the grid is called like a column of the table: {name!r}"
+            problems.append(_problem(told, "another name", name))
+    size = math.prod(len(axis.values) for axis in axes)
+    if size > LARGEST_GRID:
+        told = "the grid is too large"
+        problems.append(_problem(told, f"at most {LARGEST_GRID:,} combinations", f"{size:,}"))
+    return problems
+
+
+def _problem(told: str, expected: str, found: str) -> ConfigurationError:
+    fix = "--grid 'strategy.top_k=[10, 20]' for each key that varies"
+    return ConfigurationError(told, expected=expected, found=found, where="--grid", fix=fix)
+
+
+def open_names(axes: Sequence[Axis], settings: Sequence[str]) -> list[str]:
+    """The axes whose name stands in braces in a line, or in a value of another axis."""
+    texts = [*settings, *(value for axis in axes for value in axis.values)]
+    return [axis.name for axis in axes if any("{" + axis.name + "}" in text for text in texts)]
 
 
 def open_lines(axes: Sequence[Axis], settings: Sequence[str]) -> list[str]:
@@ -127,6 +165,34 @@ def open_lines(axes: Sequence[Axis], settings: Sequence[str]) -> list[str]:
     ['a={momentum_{days}: 1}']
     """
     return [line for line in settings if any("{" + axis.name + "}" in line for axis in axes)]
+
+
+def combinations(axes: Sequence[Axis], settings: Sequence[str]) -> list[Combination]:
+    """Every combination, the last axis quickest, numbered from 0.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        The name of an axis that stands as ``{name}`` in a line of ``settings``, or in a value
+        of another axis, is filled in there; any other is a settings key.
+    settings : sequence of str
+        The ``key=value`` lines given beside the grid.
+
+    Examples
+    --------
+    >>> grid = [read_axis("days=[20, 60]"), read_axis("strategy.top_k=[5]")]
+    >>> combinations(grid, ["strategy.linear.weights={momentum_{days}: 1}"])[1].overrides
+    ('strategy.linear.weights={momentum_60: 1}', 'strategy.top_k=5')
+    """
+    names = [axis.name for axis in axes]
+    blanks, unfilled = open_names(axes, settings), open_lines(axes, settings)
+    found: list[Combination] = []
+    for number, values in enumerate(itertools.product(*(axis.values for axis in axes))):
+        chosen = dict(zip(names, values, strict=True))
+        lines = [f"{name}={value}" for name, value in chosen.items() if name not in blanks]
+        filled = [_filled(line, {n: chosen[n] for n in blanks}) for line in (*unfilled, *lines)]
+        found.append(Combination(number, chosen, tuple(filled)))
+    return found
 
 
 def _filled(line: str, values: Mapping[str, str]) -> str:

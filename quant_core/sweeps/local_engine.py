@@ -1,8 +1,10 @@
 """Trials on the processes of this machine.
 
-Workers are forked: they share the market, the stored factors and the loaded machine code with
-the process that prepared them, without a copy. They compute with numpy and kernels alone, so
-that no thread of the parent is needed in them. Where a system cannot fork, one process does all.
+Workers are processes, because a good part of a trial (scores, metrics) holds the interpreter,
+which threads would share. They are forked: they share the market, the stored factors and the
+loaded machine code with the process that prepared them, without a copy. They compute with numpy
+and kernels alone, so that no thread of the parent is needed in them. Where a system cannot fork,
+one process does all.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+import warnings
 from collections.abc import Iterator, Sequence
 
 from quant_core.foundation.settings import Settings
@@ -29,14 +33,23 @@ def run_local(world: World, wanted: Sequence[tuple[int, Settings]], workers: int
 
     Neighbours in ``wanted`` go to the same process: those that share scores should be.
     """
-    chunks = chunked(len(wanted), workers)
-    if workers == 1 or len(chunks) == 1 or "fork" not in multiprocessing.get_all_start_methods():
-        for chunk in chunks:
-            yield [(number, run_trial(world, settings)) for number, settings in wanted[chunk]]
+    if not wanted:
         return
-    _shared[:] = [(world, wanted)]
+    first, *rest = wanted
+    # The kernels are loaded by the first trial, before there are workers, and then by no other.
+    yield [(first[0], run_trial(world, first[1]))]
+    chunks = chunked(len(rest), workers)
+    if workers == 1 or len(chunks) < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        for chunk in chunks:
+            yield [(number, run_trial(world, settings)) for number, settings in rest[chunk]]
+        return
+    _shared[:] = [(world, rest)]
     try:
-        with multiprocessing.get_context("fork").Pool(workers, _leave_interrupts_alone) as pool:
+        with warnings.catch_warnings():
+            # Threads of the parent, which Python warns of, are not used in the workers.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pool = multiprocessing.get_context("fork").Pool(workers, _follow_the_parent)
+        with pool:
             yield from pool.imap_unordered(_run_chunk, [(c.start, c.stop) for c in chunks])
     finally:
         _shared.clear()
@@ -64,6 +77,14 @@ def _run_chunk(bounds: tuple[int, int]) -> Rows:
     return [(number, run_trial(world, settings)) for number, settings in wanted[slice(*bounds)]]
 
 
-def _leave_interrupts_alone() -> None:
-    """Ctrl-C is the parent's: it ends the workers itself."""
+def _follow_the_parent() -> None:
+    """Ctrl-C is the parent's, which ends the workers itself; when it is killed, they go too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_the_parent, daemon=True).start()
+
+
+def _leave_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -11,8 +11,10 @@ from __future__ import annotations
 import itertools
 import random
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +41,7 @@ from quant_core.risk.margin import MarginRules
 from quant_core.trading.account import Book
 from quant_core.trading.history import RunHistory
 from quant_core.trading.orders import Order, Reason, Side, execution_order
+from quant_core.trading.target import Weights
 from quant_core.trading_day import Brain, Moment, decide, guard, mark
 from tests.brokers.paper_bench import now
 from tests.brokers.second_ledger import SecondLedger, contents
@@ -61,6 +64,7 @@ from tests.engine.whole_worlds import (
     terms,
     worlds,
 )
+from tests.shared_data import SHARED, needs_shared
 
 TURN = {Side.SELL: 0, Side.COVER: 1, Side.SHORT: 2, Side.BUY: 3}
 
@@ -233,6 +237,42 @@ class TestReference:
             )
 
         run_both(brain, Market(panel, {}, facts_of(world)), scheduled, m(20_000.0), seed)
+
+
+@needs_shared
+class TestRealData:
+    def test_a_year_of_the_s_and_p_500(self):
+        """About 500 names, 40 of them drawn anew every second week, with a cap on the volume."""
+        raw = pl.read_parquet(SHARED / "us_sp500_daily_2013_2018" / "ohlcv.parquet")
+        raw = raw.filter(pl.col("date").is_between(date(2016, 12, 30), date(2017, 12, 29)))
+        tables = {
+            name: raw.pivot(on="symbol", index="date", values=name).sort("date")
+            for name in ("open", "close", "volume")
+        }
+        names = sorted(set(tables["open"].columns) - {"date"})
+        prices = {
+            name: table.select(names).to_numpy().astype(float) for name, table in tables.items()
+        }
+        days = tables["open"]["date"].to_numpy().astype("datetime64[D]")
+        member = np.isfinite(prices["close"])
+        axes = Axes(days, tuple(names))
+        market = Market(
+            MarketPanel(axes, prices["open"], prices["close"], prices["volume"], member), {}
+        )
+        rng = np.random.default_rng(7)
+        drawn = [rng.choice(len(names), 40, replace=False).tolist() for _ in days]
+        scheduled = [number % 10 == 0 for number in range(len(days) - 1)]
+
+        def brain() -> Brain:
+            def script(row: int) -> Weights:
+                return Weights({names[s]: 0.025 for s in drawn[row]})
+
+            rules = Rules(participation_cap=0.01, stop_loss_pct=0.05)
+            return brain_of(ScriptedStrategy(script, market.panel), rules)
+
+        client = run_both(brain, market, scheduled, 100_000_000_000_000, 0)
+        assert len(client.books_at_close) == 251
+        assert len(client.ledger.fills) > 1500
 
 
 class TestExamples:

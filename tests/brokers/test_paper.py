@@ -219,6 +219,8 @@ class TestBooks:
         assert isinstance(now(bench.broker.cancel("x")), Unknown)
         with pytest.raises(BooksUnusable, match="has stopped"):
             bench.broker.advance()
+        with pytest.raises(BooksUnusable, match="has stopped"):
+            bench.snapshot()
         now(bench.reopen().open())
         assert bench.events()[: len(before)] == before
         placed = {o.reference for o in bench.snapshot().open_orders}

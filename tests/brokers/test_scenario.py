@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from quant_core.brokers.paper import exchange, venue_orders
 from quant_core.brokers.paper.scenario import (
     ACTIONS,
     NAMES,
+    PHASES,
     Scenario,
     parse_scenario,
     read_scenario,
@@ -18,6 +23,8 @@ from quant_core.brokers.port import Accepted, Executed, OrderSeen, Unknown
 from quant_core.foundation.errors import ConfigurationError
 from tests.brokers.paper_bench import Bench, now, scenario_of
 from tests.brokers.scripted_faults import bench_of, executed, on_call, on_event, trade
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "concepts" / "paper_broker.md"
 
 
 class TestWhen:
@@ -145,6 +152,19 @@ class TestRefusals:
                 (made,) = scenario_of([fault]).faults
                 assert (made.on, made.name, made.do) == (on, name, do)
                 assert json.dumps(fault)
+
+    def test_every_action_and_code_is_documented(self):
+        page = PAGE.read_text("utf-8")
+        for on, do in ACTIONS:
+            assert re.search(rf"^\| {on} \| `{do}` \|", page, re.MULTILINE), (on, do)
+        source = inspect.getsource(venue_orders) + inspect.getsource(exchange)
+        codes = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)",\s*f?"', source))
+        listed = set(re.findall(r"^\| `(\w+)` \| ", page, re.MULTILINE)) - set(PHASES)
+        assert listed == codes
+
+    def test_scenario_of_the_page_is_accepted(self):
+        (block,) = re.findall(r"^```json\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
+        assert len(parse_scenario(block).faults) == 5
 
     def test_empty_scenario(self):
         assert parse_scenario('{"faults": []}') == Scenario()

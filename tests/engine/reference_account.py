@@ -169,14 +169,7 @@ class Account:
         After its last session; and if a holding comes into it later still, on that day.
         """
         end = self.world.delisted.get(s)
-        joined = any(a[0] == "rename" and a[2] == s for a in self.today.get(t, []))
-        return end is not None and (end == t or (end < t and joined))
-
-    def buyable(self, t: int, s: int) -> bool:
-        """In the universe, and not said to have ended while its prices go on."""
-        end = self.world.delisted.get(s, len(self.world.days))
-        goes_on = any(valid(row[s]) for row in self.world.close[end + 1 :])
-        return self.world.member[t][s] and not (t >= end and goes_on)
+        return end is not None and end <= t
 
     def locatable(self, t: int, s: int) -> bool:
         return self.world.borrow is None or math.isfinite(self.world.borrow[t][s])

@@ -172,7 +172,7 @@ class Twin(Account):
 
     def wishes_for(self, t: int, s: int, weight: float) -> list[Wish]:
         held, price = self.held(s), self.last_close(t, s)
-        why = "" if self.buyable(t, s) else "refused_not_in_universe"
+        why = "" if self.world.member[t][s] else "refused_not_in_universe"
         if not valid(self.world.close[t][s]):
             why = "refused_no_price"
         if weight and not price:

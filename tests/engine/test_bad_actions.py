@@ -213,15 +213,13 @@ class TestGoneNames:
         assert told(history) == ["3 rename S0", "3 delisting S1 5000"]
         assert cash(history)[-1] == "10000"
 
-    def test_a_name_that_is_said_to_have_ended_is_not_bought_again(self):
+    def test_a_name_that_is_said_to_have_ended_is_closed_on_the_day_it_is_bought_again(self):
         scenario = held({}, delisted={0: 2})  # its prices go on
         scenario.weights = {day: {0: 0.5} for day in range(4)}
         history = scenario.run()
-        assert orders(history) == [
-            "3 buy S0 0/500 refused_not_in_universe",
-            "4 buy S0 0/500 refused_not_in_universe",
-        ]
+        assert orders(history) == []
         assert cash(history) == ["5000", "10000", "10000", "10000"]
+        assert [i.kind for i in history.incidents] == ["delisting"] * 3
 
     def test_a_claim_outlives_its_name(self):
         history = held({2: (Dividend("S0", 1_000_000, 4),)}, delisted={0: 2}).run()

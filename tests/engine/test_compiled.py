@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from datetime import date
 
 import numpy as np
-import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_core.backtest_engine import RunWindow, run_backtest, run_compiled, run_readable
 from quant_core.foundation.errors import InvariantBroken, StrategyError
 from quant_core.market import Market, MarketFacts
+from quant_core.risk.breakers import RiskRules
 from quant_core.trading.actions import Dividend, Rename, Rights, Split
+from quant_core.trading.costs import PUBLISHED
 from quant_core.trading.fees import DatedFees, rate_fees
 from quant_core.trading.fills import ExecutionRules
 from quant_core.trading.impact import ImpactModel, almgren_impact
-from quant_core.trading.costs import PUBLISHED
 from quant_core.trading.target import Flat, Hold, Weights
 from quant_core.trading_day import Brain
-from quant_core.risk.breakers import RiskRules
 from tests.engine.market_strategies import ScriptedStrategy, markets, small_panel
-from datetime import date
 
 
 class Foretold(ScriptedStrategy):
@@ -181,12 +180,15 @@ def runs(draw):
 
 
 class TestReference:
-    @settings(max_examples=300, deadline=None, phases=(Phase.generate,))
+    @settings(max_examples=300, deadline=None)
     @given(runs())
     def test_every_field_of_the_history_is_the_same(self, given_run):
         readable = outcome(run_readable, *given_run)
-        compiled = outcome(run_backtest, *given_run)
+        compiled = run_compiled(*given_run)
         if isinstance(readable, str):
-            assert compiled == readable
-        else:
+            assert compiled is None  # the readable loop says what is wrong
+            assert outcome(run_backtest, *given_run) == readable
+        elif compiled is not None:
             assert differences(readable, compiled) == []
+        else:
+            assert given_run[-1] == 10**17  # numbers wider than the kernel's

@@ -15,15 +15,21 @@ from typing import cast
 import pytest
 
 from config import load_settings
-from quant_core.jobs import backtest_command, compute_command, prove_command, sync_command
+from quant_core.jobs import (
+    backtest_command,
+    compute_command,
+    prove_command,
+    sweep_command,
+    sync_command,
+)
 from quant_core.jobs.command_line import run_command
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMMANDS = {
     command.COMMAND.program: command.COMMAND
-    for command in (backtest_command, compute_command, sync_command, prove_command)
+    for command in (backtest_command, compute_command, sync_command, prove_command, sweep_command)
 }
-BACKTEST, COMPUTE, SYNC, PROVE = COMMANDS
+BACKTEST, COMPUTE, SYNC, PROVE, SWEEP = COMMANDS
 SETTINGS_FILES = ("base.yaml", "backtest.yaml", "factors.yaml")
 
 

@@ -1,7 +1,9 @@
 """How panels are cut and dealt to threads, and how kernels come to be."""
 
 import ast
+import importlib
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -112,26 +114,51 @@ def kernels_of(tree):
         node.name
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
-        and any(ast.unparse(item) == "kernel" for item in node.decorator_list)
+        and any(ast.unparse(item) in ("kernel", "lean_kernel") for item in node.decorator_list)
     }
 
 
-def test_kernels_call_only_kernels_of_their_own_file():
-    """The machine code on disk is keyed by the text of one file."""
+def test_machine_code_hangs_on_every_file_it_was_made_of():
+    """A kernel that calls kernels of other files is compiled anew when one of those changes."""
     trees = {path: ast.parse(path.read_text("utf-8")) for path in FOLDER.glob("*.py")}
     own = {path: kernels_of(tree) for path, tree in trees.items()}
     every = set().union(*own.values())
-    strangers = [
-        f"{path.name}: {function.name} calls {node.func.id}"
-        for path, tree in trees.items()
-        for function in tree.body
-        if isinstance(function, ast.FunctionDef) and function.name in own[path]
-        for node in ast.walk(function)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        if node.func.id in every - own[path]
-    ]
+    for path, tree in trees.items():
+        called = {
+            node.func.id
+            for function in tree.body
+            if isinstance(function, ast.FunctionDef) and function.name in own[path]
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            if node.func.id in every - own[path]
+        }
+        module = importlib.import_module(f"quant_core.numerics.{path.stem}")
+        sources = set().union(*(getattr(module, name).sources() for name in own[path]))
+        assert all(any(name in own[source] for source in sources) for name in called)
     assert every
-    assert not strangers
+
+
+def test_a_change_of_a_called_file_is_noticed(tmp_path, monkeypatch):
+    called, caller = tmp_path / "called_kernel.py", tmp_path / "calling_kernel.py"
+    head = "from quant_core.numerics.jit import kernel\n"
+    called.write_text(f"{head}\n@kernel\ndef step(x):\n    return x + 1\n")
+    caller.write_text(
+        f"{head}from called_kernel import step\n\n@kernel\ndef twice(x):\n"
+        "    return step(step(x))\n"
+    )
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    program = "from calling_kernel import twice; print(twice(1), twice.is_on_disk)"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{FOLDER.parents[1]}"}
+
+    def told():
+        command = [sys.executable, "-B", "-c", program]
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout.split()
+
+    assert told() == ["3", "True"]
+    called.write_text(f"{head}\n@kernel\ndef step(x):\n    return x + 100\n")
+    assert told() == ["201", "True"]
 
 
 class TestRefusals:

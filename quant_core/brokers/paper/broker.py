@@ -288,6 +288,7 @@ class PaperBroker:
         return quote
 
     def _check_link(self, call: str) -> None:
+        self._venue.check_usable()
         if not self._venue.faults.state.link:
             raise _no_answer(call)
 

@@ -210,8 +210,24 @@ class Venue:
 
     def orders_under(self, reference: str) -> list[VenueOrder]:
         """Every order under a reference, of any session."""
-        self._check_usable()
+        self.check_usable()
         return self._books.orders_under(reference)
+
+    def check_usable(self) -> None:
+        """Refuse to go on after a transition that failed.
+
+        Raises
+        ------
+        BooksUnusable
+            If the memory is ahead of the disk.
+        """
+        if self.broken:
+            raise BooksUnusable(
+                "the paper broker has stopped",
+                expected="books on disk as they are in memory",
+                found=self.broken,
+                fix="start again: the broker goes on from its books",
+            )
 
     def events(self, after: int) -> list[BrokerEvent]:
         """What the client was told with numbers above ``after``."""
@@ -252,19 +268,10 @@ class Venue:
         """The session a call belongs to: the one orders are taken for, or else the last."""
         return self.trading_session or self.state.session
 
-    def _check_usable(self) -> None:
-        if self.broken:
-            raise BooksUnusable(
-                "the paper broker has stopped",
-                expected="books on disk as they are in memory",
-                found=self.broken,
-                fix="start again: the broker goes on from its books",
-            )
-
     @contextmanager
     def _transition(self) -> Generator[None]:
         """A change of the venue; one that fails in the middle is the last."""
-        self._check_usable()
+        self.check_usable()
         try:
             yield
         except BaseException as error:

@@ -1,0 +1,169 @@
+"""The document the worker shows: what is known at one moment, for the console."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quant_core.brokers.port import Health, PriceQuote, QuoteKind
+from quant_core.live.command_door import CommandState
+from quant_core.live.journal_kinds import Mode, TradingState
+from quant_core.live.order_life import LiveOrder
+from quant_core.live.worker_state import WorkerState
+from quant_core.risk.gate_inputs import GateInputs
+from quant_core.risk.limit_values import Limits
+from quant_core.risk.limits import headroom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the state document says beside the journal's fold."""
+
+    now: datetime
+    mode: Mode
+    account: str
+    broker: str
+    status: str
+    health: Health
+    quotes: Mapping[str, PriceQuote]
+    next_run: datetime | None
+    outcomes: Sequence[Mapping[str, object]]
+    gate: GateInputs
+    limits: Limits
+    problem: str = ""
+
+
+def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
+    """The document; money in currency units with six digits exact as micros / 1e6.
+
+    A position without a usable quote is shown at its mark of the last close.
+    """
+    equity = _equity_micros(state, shown.quotes)
+    start = state.book if state.day is None else state.day.book
+    return {
+        "mode": shown.mode.value,
+        "account": shown.account,
+        "broker": shown.broker,
+        "engine_status": shown.status,
+        "problem": shown.problem,
+        "connection": _connection(shown.health),
+        "session": None if state.day is None else state.day.session.isoformat(),
+        "last_close": None if state.book.session is None else state.book.session.isoformat(),
+        "sessions_closed": state.sessions_closed,
+        "equity": equity / 1e6,
+        "cash": state.portfolio.cash_micros / 1e6,
+        "day_pnl": (equity - start.equity_micros) / 1e6,
+        "total_pnl": (equity - state.capital_micros) / 1e6,
+        "positions": _positions(state, shown.quotes),
+        "open_orders": [_order(order) for order in state.open_orders],
+        "fills": _fills(state),
+        "limits": [
+            {"name": h.name, "unit": h.unit, "limit": h.limit, "used": h.used, "left": h.left}
+            for h in headroom(shown.gate, shown.limits)
+        ],
+        "next_run": None if shown.next_run is None else shown.next_run.isoformat(),
+        "commands": list(shown.outcomes),
+        "pending_commands": [
+            {
+                "id": command.id,
+                "action": command.action.value,
+                "state": (state.commands.state(command.id) or CommandState.RECEIVED).value,
+            }
+            for command in state.commands.unfinished()
+        ],
+        "kill_latch": {"set": state.kill_latched, "reason": state.kill_reason},
+        "trading_state": {"state": state.trading_state.value, "reason": state.trading_reason},
+        "reconciliation": _reconciliation(state),
+        "journal_entries": state.entries,
+    }
+
+
+def engine_status(state: WorkerState, *, connected: bool) -> str:
+    """One word for the whole."""
+    if state.kill_latched:
+        return "killed"
+    if state.trading_state is TradingState.HALTED:
+        return "halted"
+    return "monitoring" if connected else "disconnected"
+
+
+def _equity_micros(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> int:
+    """Cash, receivables of the last close, and positions at their latest prices."""
+    portfolio = state.portfolio
+    value = sum(portfolio.shares_of(s) * _price(state, s, quotes) for s in portfolio.held)
+    return portfolio.cash_micros + value + state.book.receivable_micros
+
+
+def _price(state: WorkerState, symbol: str, quotes: Mapping[str, PriceQuote]) -> int:
+    quote = quotes.get(symbol)
+    if quote is None or quote.kind is QuoteKind.NONE or quote.price_micros <= 0:
+        return state.portfolio.mark_of(symbol)
+    return quote.price_micros
+
+
+def _positions(
+    state: WorkerState, quotes: Mapping[str, PriceQuote]
+) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for symbol in state.portfolio.held:
+        shares, price = state.portfolio.shares_of(symbol), _price(state, symbol, quotes)
+        quote = quotes.get(symbol)
+        rows.append(
+            {
+                "symbol": symbol,
+                "shares": shares,
+                "price": price / 1e6,
+                "value": shares * price / 1e6,
+                "price_kind": "mark" if quote is None else quote.kind.value,
+                "price_at": None if quote is None else quote.at.isoformat(),
+            }
+        )
+    return rows
+
+
+def _order(order: LiveOrder) -> dict[str, object]:
+    return {
+        "reference": order.intent.reference,
+        "session": order.intent.session.isoformat(),
+        "symbol": order.symbol,
+        "side": order.intent.side.value,
+        "shares": order.shares,
+        "filled": order.filled,
+        "stage": order.stage.value,
+        "cancelling": order.cancelling,
+    }
+
+
+def _fills(state: WorkerState) -> list[dict[str, object]]:
+    fills = [] if state.day is None else state.day.fills
+    return [
+        {
+            "execution": fill.execution,
+            "reference": fill.reference,
+            "symbol": fill.symbol,
+            "side": fill.side.value,
+            "shares": fill.shares,
+            "price": fill.price_micros / 1e6,
+            "commission": fill.commission_micros / 1e6,
+        }
+        for fill in fills
+    ]
+
+
+def _connection(health: Health) -> dict[str, object]:
+    return {
+        "link": health.link,
+        "upstream": health.upstream,
+        "synced": health.synced,
+        "data": health.data,
+        "can_trade": health.can_trade,
+        "reason": health.reason,
+    }
+
+
+def _reconciliation(state: WorkerState) -> dict[str, object]:
+    found = state.reconciled
+    if found is None:
+        return {"agrees": None, "differences": []}
+    return {"agrees": found.agrees, "differences": list(found.differences)}

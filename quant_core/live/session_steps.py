@@ -1,0 +1,179 @@
+"""Which part of the session's work is due at this instant."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from quant_core.foundation.errors import InvariantBroken, ReconciliationError, SourceUnreachable
+from quant_core.foundation.types import Session
+from quant_core.live.data_bridge import DataBridge
+from quant_core.live.gate_view import is_flat
+from quant_core.live.journal_errors import JournalUnwritable
+from quant_core.live.journal_kinds import TradingState
+from quant_core.live.order_life import OrderStage
+from quant_core.live.present import Present
+from quant_core.live.reconcile import reconcile
+from quant_core.live.session_work import FAILURES, Desk, SessionWork
+from quant_core.live.timetable import DayTimes
+from quant_core.notify.port import Alert, Severity
+
+RETRY = timedelta(minutes=1)
+"""Rest after a strategy or a source of data has failed."""
+
+OURS = (SourceUnreachable, ReconciliationError, InvariantBroken, JournalUnwritable)
+"""Failures that are not the strategy's: of the broker, and of the worker itself."""
+
+
+class SessionSteps:
+    """Decides before the open and closes after the close, each when its instant has come.
+
+    Parameters
+    ----------
+    work : SessionWork
+    desk : Desk
+    bridge : DataBridge
+    present : Present
+    """
+
+    def __init__(
+        self, work: SessionWork, desk: Desk, bridge: DataBridge, present: Present
+    ) -> None:
+        self._work = work
+        self._desk = desk
+        self._bridge = bridge
+        self._present = present
+        self._state = desk.chronicle.state
+        self._not_before: datetime | None = None
+        self.problem = ""
+        """Why the session's work does not go on; empty when it does."""
+
+    def next_session(self) -> Session | None:
+        """The session at work, or the one that follows the last close."""
+        if self._state.day is not None:
+            return self._state.day.session
+        return self._bridge.next_session(self._state.book.session)
+
+    def next_run(self) -> datetime | None:
+        """When the next decision is due."""
+        try:
+            day = self._state.day
+            after = self._state.book.session if day is None else day.session
+            session = self._bridge.next_session(after)
+        except FAILURES:
+            return None
+        return None if session is None else self._present.timetable.of(session).decide
+
+    async def do_due(self) -> None:
+        """Open or close the session, if that is due.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer.
+        """
+        now = self._present.now()
+        if self._not_before is not None and now < self._not_before:
+            return
+        try:
+            session = self.next_session()
+        except FAILURES as error:
+            self._failed("data", f"the next session is not known: {error}", now)
+            return
+        if session is None:
+            return
+        times = self._present.timetable.of(session)
+        if now < times.decide:
+            return
+        if now < times.opens:
+            await self._open(session, now)
+            return
+        if self._state.day is None:
+            self._work.open_without_decision(session, "", "no decision was taken before the open")
+        self._drop_late(session)
+        if now >= times.settled:
+            await self._close(session, times)
+
+    async def _open(self, session: Session, now: datetime) -> None:
+        state = self._state
+        if self._work.finished_opening(session):
+            return
+        if self._blocked():
+            self._desk.orders.drop_planned("trading is stopped")
+            if state.day is None:
+                self._work.open_without_decision(session, "", self._blocked())
+            return
+        try:
+            day = self._bridge.decision_day(session)
+        except FAILURES as error:
+            self._failed("data", f"no data to decide on: {error}", now)
+            return
+        if not await self._agrees():
+            return
+        try:
+            await self._work.open_session(day, self._present.for_session(day))
+            self.problem = ""
+        except OURS:
+            raise
+        except FAILURES as error:
+            self._failed("decision", f"the decision failed: {error!r}", now)
+
+    def _blocked(self) -> str:
+        """Why nothing new is ordered at all; empty when something may be."""
+        state = self._state
+        if state.kill_latched:
+            return f"kill latch: {state.kill_reason}"
+        if state.trading_state is TradingState.HALTED:
+            return f"halted: {state.trading_reason}"
+        return ""
+
+    def _drop_late(self, session: Session) -> None:
+        """Orders for an open that has passed are not sent any more."""
+        waiting = [
+            order
+            for order in self._state.orders_of(session)
+            if order.stage is OrderStage.PLANNED and not is_flat(order.intent.purpose)
+        ]
+        if waiting:
+            self._desk.orders.drop_planned("the open of its session has passed")
+
+    async def _close(self, session: Session, times: DayTimes) -> None:
+        now = self._present.now()
+        try:
+            close = self._bridge.close_day(session)
+        except FAILURES as error:
+            self._failed("data", f"no data to close on: {error}", now)
+            return
+        if close is None:
+            self.problem = f"the data does not have {session} yet (closed {times.closes})"
+            return
+        await self._work.finish_orders(session)
+        if not await self._agrees():
+            return
+        open_still = [o for o in self._state.orders_of(session) if o.is_open]
+        if open_still:
+            name = open_still[0].intent.reference
+            self.problem = f"{len(open_still)} orders of {session} have no end yet, first {name}"
+            return
+        self._work.close_session(close, now)
+        self.problem = ""
+
+    async def _agrees(self) -> bool:
+        """Whether the books agree at this moment; what does not is told once."""
+        before = self._state.reconciled
+        finding = await reconcile(
+            self._desk.broker, self._desk.chronicle, self._desk.intake, quiet=True
+        )
+        self._present.reconciled_at = self._present.now() if finding.agrees else None
+        if finding.agrees:
+            return True
+        self.problem = "; ".join(finding.differences[:3])
+        if self._state.reconciled != before:
+            title = "The broker's books are not those of the journal"
+            text = "\n".join(finding.differences)
+            at = self._present.now()
+            self._desk.post(Alert("reconcile", Severity.CRITICAL, title, text, at))
+        return False
+
+    def _failed(self, key: str, text: str, now: datetime) -> None:
+        self.problem, self._not_before = text, now + RETRY
+        self._desk.post(Alert(key, Severity.CRITICAL, "The session's work failed", text, now))
