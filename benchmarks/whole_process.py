@@ -29,6 +29,8 @@ COMMANDS = {
     "help_factor_computation": ("run_factor_computation.py",),
     "help_backtest": ("run_backtest.py",),
     "help_sql": ("-m", "quant_core", "sql"),
+    "help_prove": ("-m", "quant_core", "prove"),
+    "help_sweep": ("-m", "quant_core", "sweep"),
 }
 SP500 = ("--dataset", "sp500")
 RUN_SETTINGS = (
@@ -50,6 +52,19 @@ RUN = (
 FACTORS = (
     *("run_factor_computation.py", *SP500),
     *("--factor", "momentum_20", "--factor", "volatility_20"),
+)
+MARKET_B = ("--source", "demo", "--stocks", "3000", "--etfs", "0", "--sessions", "2520")
+RUN_B = (
+    *("run_backtest.py", "--dataset", "b"),
+    *(
+        word
+        for setting in (
+            *RUN_SETTINGS[:1],
+            "strategy.linear.weights={momentum_12_1: 0.6, volatility_20: -0.4}",
+            *RUN_SETTINGS[2:],
+        )
+        for word in ("--set", setting)
+    ),
 )
 
 
@@ -73,6 +88,8 @@ class Stages:
             "import": self._import,
             "backtest": self._backtest,
             "backtest_report": self._backtest_report,
+            "backtest_b": self._backtest_b,
+            "prove": self._prove,
             "demo": self._demo,
             "demo_again": self._demo_again,
         }
@@ -109,6 +126,33 @@ class Stages:
             "the same with the HTML report",
             _python(*RUN, *self._at(self._root / "sp500")),
             most_seconds=3.0,
+        )
+
+    def _backtest_b(self) -> Figure:
+        root = self._root / "market_b"
+        if not root.exists():
+            market = ("--dataset", "b", *self._at(root))
+            factors = ("--factor", "momentum_12_1", "--factor", "volatility_20")
+            for command in (
+                ("run_data_sync.py", *MARKET_B, *market),
+                ("run_factor_computation.py", *factors, *market),
+            ):
+                run_process(_python(*command), clean_environment())
+        return Figure(
+            "backtest_b",
+            "3,000 symbols x 2,520 sessions, two factors, 50 names, every 5 sessions, from stored "
+            "factors, without the HTML report",
+            _python(*RUN_B, *self._at(root), "--no-report"),
+            most_seconds=1.6,
+            most_megabytes=900.0,
+        )
+
+    def _prove(self) -> Figure:
+        self._prepare_sp500()
+        return Figure(
+            "prove",
+            "all certificates of linear on the S&P 500: 20 cuts, 200 random strategies, 17 conventions",
+            _python("-m", "quant_core", "prove", *SP500, *self._at(self._root / "sp500")),
         )
 
     def _demo(self) -> Figure:

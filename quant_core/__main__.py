@@ -24,6 +24,7 @@ class Verb(NamedTuple):
 
 
 VERBS: dict[str, Verb] = {
+    "parity": Verb("quant_core.jobs.parity_command", "the live worker against the backtest"),
     "prove": Verb("quant_core.jobs.prove_command", "certificates that a run's numbers are honest"),
     "sql": Verb("quant_core.jobs.sql_command", "ask the warehouse in SQL, read only"),
     "sweep": Verb("quant_core.jobs.sweep_command", "backtest every combination of a grid"),

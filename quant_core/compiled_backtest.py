@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant_core.foundation.errors import StrategyError
+from quant_core.foundation.panel import Axes, MarketPanel
+from quant_core.foundation.settings import StrategySettings
 from quant_core.foundation.types import BoolArray, FloatArray, IntArray
 from quant_core.market import Market
 from quant_core.numerics import execution
@@ -39,11 +41,12 @@ from quant_core.numerics.execution_arrays import (
     opening_book,
 )
 from quant_core.numerics.execution_book import DIVIDEND, RENAME, RIGHTS, SPLIT
-from quant_core.risk.breakers import cap_weights
-from quant_core.strategies.base import BaseStrategy
+from quant_core.risk.breakers import RiskRules, cap_weights
+from quant_core.strategies import STRATEGIES, BaseStrategy
 from quant_core.trading.account import Book
 from quant_core.trading.actions import Action, Dividend, Rename, Rights, Split
-from quant_core.trading.fees import CommissionModel, FeeColumns, FeeSchedule
+from quant_core.trading.fees import FREE, CommissionModel, FeeColumns, FeeSchedule
+from quant_core.trading.fills import ExecutionRules
 from quant_core.trading.impact import ImpactModel
 from quant_core.trading.target import Flat, Hold, Target, Weights
 from quant_core.trading_day import Brain
@@ -87,6 +90,21 @@ class CompiledRun:
     log: LogArrays
     decided: tuple[Target, ...]
     actions: tuple[Action, ...]
+
+
+def compile_ahead() -> None:
+    """Compile the session loop and keep its machine code; a moment where that is done already.
+
+    It takes half a minute once for each state of the sources. Until then a backtest runs
+    readably, unless it is so large that compiling pays at once.
+    """
+    axes = Axes(np.arange("2024-01-01", "2024-01-03", dtype="datetime64[D]"), ("A",))
+    table = np.ones(axes.shape)
+    panel = MarketPanel(axes, table, table, table, table > 0.0)
+    rules = ExecutionRules(0.0, 0.0, 1, None, 0.0, FREE)
+    strategy = STRATEGIES.get("equal_weight")(StrategySettings.model_construct())
+    brain = Brain(strategy, rules, RiskRules())
+    trade_compiled(brain, Market(panel, {}), range(1, 2), [Weights({"A": 1.0})], 1_000_000)
 
 
 def accepts(brain: Brain, market: Market) -> bool:
@@ -272,9 +290,7 @@ def fee_tables(
 
     None = a fee is too large to be exact as float64.
     """
-    schedules = [
-        model.on(day) for day in market.panel.axes.sessions[rows.start : rows.stop].tolist()
-    ]
+    schedules = [model.on(market.session(row)) for row in rows]
     different = list({id(schedule): schedule for schedule in schedules}.values())
     place = {id(schedule): i for i, schedule in enumerate(different)}
     if not all(_exact(schedule) for schedule in different):
@@ -318,8 +334,9 @@ def target_arrays(
 ) -> TargetArrays | None:
     """The decisions as arrays; None where one is short or names a symbol that is not there."""
     columns = {symbol: i for i, symbol in enumerate(market.panel.axes.symbols)}
-    decision, kinds, lengths = [], [], [0]
-    named: list[int] = []
+    decision: list[int] = []
+    kinds: list[int] = []
+    lengths, named = [0], list[int]()
     weights: list[float] = []
     for answer in answers:
         decision.append(len(kinds) if answer is not None else -1)

@@ -19,8 +19,12 @@ from quant_core.numerics.execution_arrays import (
     LogArrays,
     MarketArrays,
     TargetArrays,
+    column_of,
     empty_log,
+    longer_log,
     opening_book,
+    table_of,
+    written_rows,
 )
 from quant_core.numerics.execution_book import DIVIDEND
 from quant_core.trading.fees import CommissionModel
@@ -98,26 +102,18 @@ def curve_of(course: Course, brain: Brain, market: Market, run: Run) -> Curve | 
     while (
         ended := execution.trade(terms, course.market, actions, targets, book, log)
     ) == execution.FULL:
-        course.log = log = _longer(log)
+        course.log = log = longer_log(log)
     if ended != execution.DONE:
         return None
-    reasons = log.orders["reason"][: int(log.counts["orders"][0])]
-    return Curve(log.curve.copy(), np.ascontiguousarray(reasons))
+    written, _, _ = written_rows(log)
+    return Curve(log.curve.copy(), column_of(log.orders, "reason", written))
 
 
 def _emptied(log: LogArrays | None, sessions: int, symbols: int) -> LogArrays:
     """The log of an earlier run, ready for the next one."""
     if log is None:
         return empty_log(sessions, ORDERS + symbols, POSITIONS + symbols, EVENTS + 4 * symbols)
-    log.counts[:] = 0
+    counts = table_of(log.counts, 1)
+    counts[:] = np.zeros_like(counts)
     log.curve[:] = 0
     return log
-
-
-def _longer(log: LogArrays) -> LogArrays:
-    """The same log with twice the room."""
-    return log._replace(
-        orders=np.concatenate([log.orders, np.empty_like(log.orders)]),
-        positions=np.concatenate([log.positions, np.empty_like(log.positions)]),
-        events=np.concatenate([log.events, np.empty_like(log.events)]),
-    )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import numpy as np
 
 from quant_core.compiled_backtest import CompiledRun
-from quant_core.foundation.types import Session
+from quant_core.foundation.types import IntArray, Session
 from quant_core.market import Market
 from quant_core.numerics import execution_book as events
-from quant_core.numerics.execution_arrays import table_of
+from quant_core.numerics.execution_arrays import (
+    LogArrays,
+    column_of,
+    table_of,
+    written_rows,
+)
 from quant_core.trading.actions import Dividend, Rename, Rights, Split
 from quant_core.trading.events import Fill
 from quant_core.trading.history import Incident, PositionHistory, RunHistory
@@ -32,11 +39,20 @@ REASONS = (
     Reason.TRUNCATED_POSITION,
 )
 """Reasons by the numbers of :mod:`quant_core.numerics.execution_fills`."""
-STATUSES = tuple(
-    OrderStatus.FILLED if reason is Reason.NONE else OrderStatus(reason.value.partition("_")[0])
-    for reason in REASONS
+_REASONS = np.array(REASONS, dtype=object)
+_STATUSES = np.array(
+    [
+        OrderStatus.FILLED if reason is Reason.NONE else OrderStatus(reason.value.partition("_")[0])
+        for reason in REASONS
+    ],
+    dtype=object,
 )
-SIDES = (Side.SELL, Side.BUY)
+_SIDES = np.array([Side.SELL, Side.BUY], dtype=object)
+_OF_THE_BOOK = (
+    *(events.HELD, events.FLATTENED, events.TRIPPED),
+    *(events.DEFICIT, events.RE_ENTERED),
+)
+"""Kinds of event that mean no name of their own."""
 
 
 def history_of(
@@ -46,7 +62,8 @@ def history_of(
     sessions = market.panel.axes.sessions[rows.start : rows.stop]
     days: list[Session] = sessions.tolist()
     curve = run.log.curve
-    orders, fills = _trades(run, market.panel.axes.symbols, days)
+    with _garbage_left():
+        orders, fills = _trades(run, market.panel.axes.symbols, days)
     return RunHistory(
         sessions=sessions,
         starting_capital_micros=capital_micros,
@@ -61,128 +78,145 @@ def history_of(
     )
 
 
+@contextmanager
+def _garbage_left() -> Generator[None, None, None]:
+    """No search for garbage while many values are made that all stay: it takes as long again."""
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searched:
+            gc.enable()
+
+
 def _trades(
     run: CompiledRun, symbols: tuple[str, ...], days: list[Session]
 ) -> tuple[tuple[OrderRecord, ...], tuple[Fill, ...]]:
-    written = table_of(run.log.counts, 1)[0]
-    table = table_of(run.log.orders, written["orders"])
-    orders: list[OrderRecord] = []
-    fills: list[Fill] = []
-    for line in table.tolist():
-        number, column, buys, requested, filled, reason, signal, raw, cash, price, charged = line
-        day, symbol, side = days[number], symbols[column], SIDES[buys]
-        orders.append(
-            OrderRecord(
-                day,
-                symbol,
-                side,
-                requested,
-                filled,
-                STATUSES[reason],
-                REASONS[reason],
-                signal,
-                raw,
-                cash,
-            )
-        )
-        if filled:
-            fills.append(Fill(day, symbol, side, filled, price, raw, charged))
+    """Orders and fills, made column by column: there are many."""
+    count = written_rows(run.log)[0]
+
+    def numbers(name: str) -> IntArray:
+        return column_of(run.log.orders, name, count)
+
+    names, dates = np.array(symbols, dtype=object), np.array(days, dtype=object)
+    reason, filled = numbers("reason"), numbers("filled")
+    whose = (dates[numbers("number")], names[numbers("column")], _SIDES[numbers("buys")])
+    orders = map(
+        OrderRecord,
+        *(values.tolist() for values in whose),
+        numbers("requested").tolist(),
+        filled.tolist(),
+        _STATUSES[reason].tolist(),
+        _REASONS[reason].tolist(),
+        *(numbers(name).tolist() for name in ("signal", "raw", "cash")),
+    )
+    traded = filled > 0
+    prices = (numbers(name)[traded].tolist() for name in ("filled", "price", "raw", "commission"))
+    fills = map(Fill, *(values[traded].tolist() for values in whose), *prices)
     return tuple(orders), tuple(fills)
 
 
 def _positions(run: CompiledRun, symbols: tuple[str, ...]) -> PositionHistory:
-    written = table_of(run.log.counts, 1)[0]
-    table = table_of(run.log.positions, written["positions"])
-    columns = np.ascontiguousarray(table["column"])
+    count = written_rows(run.log)[1]
+
+    def numbers(name: str) -> IntArray:
+        return column_of(run.log.positions, name, count)
+
+    columns = numbers("column")
     held = np.unique(columns)
+    places: list[int] = held.tolist()
     return PositionHistory(
-        symbols=tuple(symbols[column] for column in held.tolist()),
-        row=np.ascontiguousarray(table["number"]),
+        symbols=tuple(symbols[place] for place in places),
+        row=numbers("number"),
         symbol=np.searchsorted(held, columns).astype(np.int64),
-        shares=np.ascontiguousarray(table["shares"]),
-        mark_micros=np.ascontiguousarray(table["mark"]),
-        average_cost_micros=np.ascontiguousarray(table["cost"]),
-        stale=table["stale"] != 0,
+        shares=numbers("shares"),
+        mark_micros=numbers("mark"),
+        average_cost_micros=np.ascontiguousarray(table_of(run.log.positions, count)["cost"]),
+        stale=numbers("stale") != 0,
     )
 
 
 def _incidents(run: CompiledRun, brain: Brain, market: Market) -> tuple[Incident, ...]:
-    log, symbols = run.log, market.panel.axes.symbols
-    written = table_of(log.counts, 1)[0]
+    symbols = market.panel.axes.symbols
     told: list[Incident] = []
-    for line in table_of(log.events, written["events"]).tolist():
+    for line in _events(run.log):
         row, kind, column, first, second, flow, action, cost = line
         name, detail = _TOLD[kind](run, brain, (first, second, cost, action))
-        symbol = "" if kind <= events.RE_ENTERED and kind != events.STOPPED else symbols[column]
+        symbol = "" if kind in _OF_THE_BOOK else symbols[column]
         told.append(Incident(market.session(row), name, symbol, detail, flow))
     return tuple(told)
+
+
+def _events(log: LogArrays) -> list[tuple[int, int, int, int, int, int, int, float]]:
+    return table_of(log.events, written_rows(log)[2]).tolist()
 
 
 Numbers = tuple[int, int, float, int]
 """Two numbers of an event, the average cost it met, and the index of the corporate action."""
 
 
-def _held(run: CompiledRun, _: Brain, numbers: Numbers) -> tuple[str, str]:
+def _held(run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
     answer = run.decided[numbers[0]]
     return "hold", answer.reason if isinstance(answer, Hold) else ""
 
 
-def _flattened(run: CompiledRun, _: Brain, numbers: Numbers) -> tuple[str, str]:
+def _flattened(run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
     answer = run.decided[numbers[0]]
     return "flat", answer.reason if isinstance(answer, Flat) else ""
 
 
-def _stopped(_: CompiledRun, __: Brain, numbers: Numbers) -> tuple[str, str]:
-    mark, _, cost, _ = numbers
+def _stopped(_run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
+    mark, cost = numbers[0], numbers[2]
     return "stop_loss", f"close {mark / 1e6:.6f} below the stop on cost {cost / 1e6:.6f}"
 
 
-def _tripped(_: CompiledRun, brain: Brain, numbers: Numbers) -> tuple[str, str]:
-    equity, peak, _, _ = numbers
+def _tripped(_run: CompiledRun, brain: Brain, numbers: Numbers) -> tuple[str, str]:
+    equity, peak = numbers[0], numbers[1]
     fall, limit = 1 - equity / peak, brain.risk.max_drawdown_pct
     detail = f"equity {fall:.4%} below its peak, limit {limit:.4%}: flat at the next open"
     return "drawdown_breaker", detail
 
 
-def _deficit(_: CompiledRun, __: Brain, numbers: Numbers) -> tuple[str, str]:
+def _deficit(_run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
     return "deficit", f"equity {numbers[0] / 1e6:.2f}: nothing is opened any more"
 
 
-def _re_entered(_: CompiledRun, __: Brain, ___: Numbers) -> tuple[str, str]:
+def _re_entered(_run: CompiledRun, _brain: Brain, _numbers: Numbers) -> tuple[str, str]:
     return "re_entry", "the breaker's cooldown has passed"
 
 
-def _delisted(_: CompiledRun, __: Brain, numbers: Numbers) -> tuple[str, str]:
+def _delisted(_run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
     return "delisting", f"{numbers[0]} shares closed at {numbers[1] / 1e6:.6f}"
 
 
-def _fraction_paid(_: CompiledRun, __: Brain, ___: Numbers) -> tuple[str, str]:
+def _fraction_paid(_run: CompiledRun, _brain: Brain, _numbers: Numbers) -> tuple[str, str]:
     return "cash_in_lieu", ""
 
 
-def _dividend(run: CompiledRun, _: Brain, numbers: Numbers) -> tuple[str, str]:
+def _dividend(run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
     action = run.actions[numbers[3]]
     amount = action.amount_micros if isinstance(action, Dividend) else 0
     return "dividend", f"{numbers[0]} shares at {amount / 1e6:.6f} a share"
 
 
-def _dividend_paid(_: CompiledRun, __: Brain, ___: Numbers) -> tuple[str, str]:
+def _dividend_paid(_run: CompiledRun, _brain: Brain, _numbers: Numbers) -> tuple[str, str]:
     return "dividend_paid", ""
 
 
-def _rights(run: CompiledRun, _: Brain, numbers: Numbers) -> tuple[str, str]:
+def _rights(run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
     action = run.actions[numbers[3]]
     price = action.price_micros if isinstance(action, Rights) else 0
     return "rights", f"{numbers[0]} of {numbers[1]} shares subscribed at {price / 1e6:.6f}"
 
 
-def _split(run: CompiledRun, _: Brain, numbers: Numbers) -> tuple[str, str]:
+def _split(run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
     action = run.actions[numbers[3]]
     ratio = action.ratio if isinstance(action, Split) else 1.0
     return "split", f"{numbers[0]} shares become {numbers[1]}, {ratio:.9g} for 1"
 
 
-def _renamed(run: CompiledRun, _: Brain, numbers: Numbers) -> tuple[str, str]:
+def _renamed(run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
     action = run.actions[numbers[3]]
     return "rename", f"now {action.successor}" if isinstance(action, Rename) else ""
 

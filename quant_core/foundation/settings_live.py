@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BeforeValidator, PlainSerializer
 
 from quant_core.foundation.settings import Settings
-from quant_core.foundation.settings_section import Conflict, Secret, Section, Text, knob
+from quant_core.foundation.settings_section import Conflict, Name, Secret, Section, Text, knob
 
 
 def _time_of(value: object) -> object:
@@ -39,20 +39,66 @@ class BrokerSettings(Section):
     """Where orders go."""
 
     name: Literal["paper"] = knob("broker; paper = simulated fills, no real money")
+    account: Name = knob("account; another one at the broker is refused")
+    books: Text | None = knob("file of the paper broker's books; null = beside the journal")
+    scenario: Text | None = knob("file of faults of the paper broker; null = none")
+    call_timeout: float = knob("how long a call may take", unit="seconds", gt=0, le=600)
 
 
 class LiveDaySettings(Section):
     """The trading day of the worker."""
 
+    folder: Text | None = knob("folder of journal, state and commands; null = live under data.root")
     decision_time: TimeOfDay = knob("when the day is decided", unit="exchange-local time")
     state_interval: float = knob("distance of two written states", unit="seconds", gt=0, le=60)
+    state_validity: float = knob("how long a state may be believed", unit="seconds", gt=0, le=600)
+    command_lifetime: float = knob(
+        "how long a command waits to be taken", unit="seconds", gt=0, le=300
+    )
+    settle: float = knob(
+        "distance of the two looks that prove an order absent", unit="seconds", ge=0, le=600
+    )
+    journal_segment: int = knob("size at which a new journal file begins", unit="MiB", ge=1)
+    anchor_every: int = knob("entries between two anchors of the journal", unit="entries", ge=1)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """A state must live longer than it takes to write the next one."""
+        if not self.state_validity > self.state_interval:
+            yield Conflict(
+                "a state would be stale before the next one is written",
+                keys=("state_validity",),
+                expected=f"more than state_interval, {self.state_interval:g} s",
+                found=f"{self.state_validity:g} s",
+            )
 
 
 class LimitSettings(Section):
     """Limits no order may pass, whatever the strategy says; null = off."""
 
-    max_order_notional: float | None = knob("largest order", unit="currency units", gt=0)
-    max_orders_per_day: int | None = knob("most orders of a session", unit="orders", ge=1)
+    max_quote_age: float = knob("oldest quote an order is judged by", unit="seconds", ge=0)
+    price_collar: float = knob("widest distance of a limit price", unit="fraction", ge=0)
+    cut_off_margin: float = knob("least time left to the cut-off", unit="seconds", ge=0)
+    max_data_age: int = knob("oldest data a decision may rest on", unit="sessions", ge=0)
+    max_reconciliation_age: float = knob("longest since the books agreed", unit="seconds", ge=0)
+    max_reference_move: float | None = knob("widest move since the close", unit="fraction", ge=0)
+    max_order_quantity: int | None = knob("largest order", unit="shares", ge=0)
+    max_order_notional: float | None = knob("largest order", unit="currency units", ge=0)
+    max_order_volume: float | None = knob("largest order", unit="fraction of volume", ge=0)
+    max_position_notional: float | None = knob("largest position", unit="currency units", ge=0)
+    max_position_weight: float | None = knob("largest position", unit="fraction of equity", ge=0)
+    max_gross: float | None = knob("all positions, without sign", unit="currency units", ge=0)
+    max_net: float | None = knob("long less short", unit="currency units", ge=0)
+    max_leverage: float | None = knob("gross against equity", unit="times the equity", ge=0)
+    min_cash: float | None = knob("cash that stays", unit="currency units", ge=0)
+    max_orders_per_minute: int | None = knob("most orders of a minute", unit="orders", ge=0)
+    max_orders_per_day: int | None = knob("most orders of a session", unit="orders", ge=0)
+    max_turnover_per_day: float | None = knob("most traded", unit="times the equity", ge=0)
+    duplicate_window: float | None = knob("when an equal order is a repeat", unit="seconds", ge=0)
+    reduce_at_daily_loss: float | None = knob("from here risk only falls", unit="fraction", ge=0)
+    halt_at_daily_loss: float | None = knob("from here nothing is sent", unit="fraction", ge=0)
+    reduce_at_drawdown: float | None = knob("from here risk only falls", unit="fraction", ge=0)
+    halt_at_drawdown: float | None = knob("from here nothing is sent", unit="fraction", ge=0)
+    restricted: Sequence[Text] = knob("names that are never traded", whole=True)
 
 
 class EmailSettings(Section):

@@ -9,16 +9,20 @@ the configuration reads the combination itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from quant_core.foundation.errors import ConfigurationError, QuantError
 from quant_core.foundation.settings import Settings
 from quant_core.foundation.settings_section import Section
 from quant_core.sweeps.grid import Combination
 
+Kind = TypeVar("Kind", bound=Section)
+
 Read = Callable[[Sequence[str]], Settings]
 """Settings with some more lines on top."""
 
 Path = tuple[str, ...]
+"""Attributes from the settings down to a value."""
 
 
 UNKNOWN = "unknown key"
@@ -106,12 +110,13 @@ def _overlap(one: Path, other: Path) -> bool:
     return one[:length] == other[:length]
 
 
-def _with(base: Section, found: Section, path: Path) -> Settings | None:
+def _with(base: Kind, found: Kind, path: Path) -> Kind | None:
     """``base`` with the value that stands at ``path`` in ``found``; None = a contradiction."""
-    value = getattr(found, path[0])
-    if len(path) > 1:
-        value = _with(getattr(base, path[0]), value, path[1:])
+    name, *rest = path
+    value = getattr(found, name)
+    if rest:
+        value = _with(getattr(base, name), value, tuple(rest))
         if value is None:
             return None
-    changed = base.model_copy(update={path[0]: value})
-    return None if any(True for _ in changed.conflicts()) else changed  # pyright: ignore
+    changed = base.model_copy(update={name: value})
+    return None if any(True for _ in changed.conflicts()) else changed

@@ -196,8 +196,8 @@ class CommandWork:
     def _refused(self, refused: Refused) -> None:
         at = self._parts.now()
         text = f"{refused.reason.value}: {refused.detail}"
-        alert = Alert(f"command:{refused.reason.value}", Severity.WARNING, "Command refused", text, at)
-        self._parts.post(alert)
+        key = f"command:{refused.reason.value}"
+        self._parts.post(Alert(key, Severity.WARNING, "Command refused", text, at))
         if refused.id:
             outcome = Outcome(refused.id, "", CommandState.REFUSED, at, text)
             self._record(outcome)

@@ -102,9 +102,7 @@ def _price(state: WorkerState, symbol: str, quotes: Mapping[str, PriceQuote]) ->
     return quote.price_micros
 
 
-def _positions(
-    state: WorkerState, quotes: Mapping[str, PriceQuote]
-) -> list[dict[str, object]]:
+def _positions(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for symbol in state.portfolio.held:
         shares, price = state.portfolio.shares_of(symbol), _price(state, symbol, quotes)

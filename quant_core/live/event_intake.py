@@ -158,17 +158,11 @@ class _Batch:
             case Executed():
                 return self._execution(body, None)
             case ExecutionCorrected(replaced_id=replaced, execution=execution):
-                known = self._knows(replaced)
-                return known and self._execution(execution, replaced)
+                return self._knows(replaced) and self._execution(execution, replaced)
             case CommissionCharged(execution_id=name):
                 return self._knows(name)
-            case AccountChanged(event_id=name):
-                return self._knows(name) or self._move(name, AccountMoved.of(body))
-            case DuePaid(event_id=name, session=session, row=row):
-                return self._knows(name) or self._move(name, DuesPaid(name, session, row))
-            case FractionPaid(event_id=name):
-                settled = FractionSettled(name, body.session, body.symbol, body.price)
-                return self._knows(name) or self._move(name, settled)
+            case AccountChanged() | DuePaid() | FractionPaid():
+                return self._knows(body.event_id) or self._move(body.event_id, _entry(body))
             case OrderSeen():
                 return self._seen_order(body)
             case Notice(code=code, text=text):
@@ -185,7 +179,8 @@ class _Batch:
         if self._knows(name):
             return True
         charged = executed.commission_micros
-        fill = _fill(executed, self._commissions.get(name) if charged is None else charged, corrects)
+        commission = self._commissions.get(name) if charged is None else charged
+        fill = _fill(executed, commission, corrects)
         return fill is not None and self._move(name, fill)
 
     def _move(self, name: str, body: LedgerBody) -> bool:
@@ -222,6 +217,17 @@ class _Batch:
             self._orders[body.order.reference] = order.after(each)
         self.bodies += bodies
         return bool(bodies)
+
+
+def _entry(body: AccountChanged | DuePaid | FractionPaid) -> LedgerBody:
+    """The entry for an event of the account."""
+    match body:
+        case AccountChanged():
+            return AccountMoved.of(body)
+        case DuePaid(event_id=name, session=session, row=row):
+            return DuesPaid(name, session, row)
+        case FractionPaid(event_id=name, session=session, symbol=symbol, price=price):
+            return FractionSettled(name, session, symbol, price)
 
 
 def _commissions(events: Sequence[BrokerEvent]) -> dict[str, int]:

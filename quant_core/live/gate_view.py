@@ -77,9 +77,7 @@ def gate_intent(planned: PlannedOrder) -> OrderIntent:
     )
 
 
-def gate_inputs(
-    state: WorkerState, batch: Sequence[PlannedOrder], moment: Moment
-) -> GateInputs:
+def gate_inputs(state: WorkerState, batch: Sequence[PlannedOrder], moment: Moment) -> GateInputs:
     """Everything the gate asks for, with the orders of ``batch`` not yet among the open ones."""
     judged = {planned.reference for planned in batch}
     others = [order for name, order in state.orders.items() if name not in judged]
@@ -87,6 +85,7 @@ def gate_inputs(
     book = state.book
     held = {s: p.mark_micros for s, p in book.positions.items()}
     fills = [] if state.day is None else state.day.fills
+    start = book if state.day is None else state.day.book
     return GateInputs(
         account=moment.account,
         configured_account=moment.configured_account,
@@ -96,7 +95,7 @@ def gate_inputs(
         seconds_to_cut_off=_seconds(moment.now, moment.cut_off),
         equity_micros=book.equity_micros,
         cash_micros=state.portfolio.cash_micros,
-        day_start_equity_micros=book.equity_micros if state.day is None else state.day.book.equity_micros,
+        day_start_equity_micros=start.equity_micros,
         peak_equity_micros=state.peak_micros,
         positions={
             symbol: MarkedPosition(state.portfolio.shares_of(symbol), held.get(symbol))

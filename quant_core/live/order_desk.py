@@ -35,6 +35,7 @@ from quant_core.live.journal_orders import (
     CancelRequested,
     OrderAbsent,
     OrderAcknowledged,
+    OrderBody,
     OrderEnded,
     OrderIntent,
     OrderRejected,
@@ -85,9 +86,7 @@ def reference_of(purpose: Purpose, symbol: str, side: str, longest: int) -> str:
     return f"{name[: max(longest - 25, 0)]}-{digest}"[-longest:]
 
 
-def planned_orders(
-    orders: Sequence[Order], purpose: Purpose, longest: int
-) -> list[OrderIntent]:
+def planned_orders(orders: Sequence[Order], purpose: Purpose, longest: int) -> list[OrderIntent]:
     """The intents of a decision, in the order in which they will execute."""
     return [
         OrderIntent(
@@ -210,7 +209,8 @@ class OrderDesk:
             for order in self._chronicle.state.open_orders
             if order.stage is OrderStage.PLANNED
         ]
-        self._chronicle.record([ended_body(order, OrderEnd.NEVER_ARRIVED, reason) for order in planned])
+        never = OrderEnd.NEVER_ARRIVED
+        self._chronicle.record([ended_body(order, never, reason) for order in planned])
 
     async def cancel_all(self, cause: str) -> CancelReport:
         """Ask for the end of every open order of the account."""
@@ -273,14 +273,14 @@ def _outcome(answer: Submitted) -> Body:
             return OrderUnknown(name, text)
 
 
-def found_bodies(order: LiveOrder, view: OrderView) -> list[Body]:
+def found_bodies(order: LiveOrder, view: OrderView) -> list[OrderBody]:
     """What an order of unknown fate becomes when the broker has it."""
     if view.state is OrderState.REJECTED:
         return [OrderRejected(view.reference, view.reason or "rejected", "found at the broker")]
     return [OrderAcknowledged(view.reference, view.broker_id), *seen_bodies(order, view)]
 
 
-def seen_bodies(order: LiveOrder, view: OrderView) -> list[Body]:
+def seen_bodies(order: LiveOrder, view: OrderView) -> list[OrderBody]:
     """The end of an order that the broker shows; nothing while fills of it are missing."""
     if view.state is OrderState.REJECTED:
         return [OrderRejected(view.reference, view.reason or "rejected", "said by the broker")]
@@ -297,4 +297,3 @@ def ended_body(order: LiveOrder, end: OrderEnd, reason: str) -> OrderEnded:
     """The end of an order as the worker itself knows it."""
     name = order.intent.reference
     return OrderEnded(name, order.symbol, order.shares, end, order.filled, reason)
-

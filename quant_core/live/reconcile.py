@@ -53,9 +53,11 @@ def _orders(state: WorkerState, snapshot: Snapshot) -> list[str]:
         f"order {name}: open at the broker, not of this worker"
         for name in sorted(theirs - state.orders.keys())
     ]
-    for name in sorted(theirs & state.orders.keys()):
-        if state.orders[name].stage.is_over:
-            found.append(f"order {name}: open at the broker, over here")
+    found += [
+        f"order {name}: open at the broker, over here"
+        for name in sorted(theirs & state.orders.keys())
+        if state.orders[name].stage.is_over
+    ]
     counts: dict[str, int] = {}
     for order in (*snapshot.open_orders, *snapshot.completed_orders):
         counts[order.reference] = counts.get(order.reference, 0) + 1

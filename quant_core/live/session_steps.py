@@ -35,9 +35,7 @@ class SessionSteps:
     present : Present
     """
 
-    def __init__(
-        self, work: SessionWork, desk: Desk, bridge: DataBridge, present: Present
-    ) -> None:
+    def __init__(self, work: SessionWork, desk: Desk, bridge: DataBridge, present: Present) -> None:
         self._work = work
         self._desk = desk
         self._bridge = bridge

@@ -106,7 +106,8 @@ class SessionWork:
         names = {body.reference for body in refused}
         going = [intent for intent in planned if intent.reference not in names]
         before = self._missing(day, decision, planned)
-        unsendable = [i for i in planned if i.reference in names and i.reference not in state.orders]
+        recorded = names - state.orders.keys()
+        unsendable = [intent for intent in planned if intent.reference in recorded]
         rejected = [body for body in refused if body.reference not in state.orders]
         await desk.orders.send(going, gate, [*before, *unsendable, *rejected])
         self._tell(decision.incidents, gate.now)
@@ -180,9 +181,7 @@ class SessionWork:
                 self._state.ledger_at_open(), orders, close.market, close.row, self._desk.brain
             )
             fills = [fill.fill() for fill in day.fills]
-            return explain(
-                shadow, fills, book, lambda s: close.market.close_micros(close.row, s)
-            )
+            return explain(shadow, fills, book, lambda s: close.market.close_micros(close.row, s))
         except FAILURES as error:
             return Noted("shadow", f"no comparison with the backtest: {error}"[:500])
 
@@ -209,7 +208,10 @@ class SessionWork:
             bodies.append(SessionOpened(session, day.version, BookRecord.of(state.book)))
         if state.day is None or state.day.decision is None:
             bodies.append(_taken(day, decision, planned))
-            bodies += [Noted(f"incident:{i.kind}", f"{i.symbol} {i.detail}") for i in decision.incidents]
+            bodies += [
+                Noted(f"incident:{told.kind}", f"{told.symbol} {told.detail}")
+                for told in decision.incidents
+            ]
         if decision.breaker != state.breaker:
             bodies.append(_moved(session, decision.breaker, ()))
         return bodies

@@ -58,7 +58,7 @@ def explain(
     shadow: ShadowDay, fills: Sequence[Fill], book: Book, close_of: Callable[[str], int]
 ) -> ShortfallExplained:
     """Equity of the close less that of the shadow, by cause in micros."""
-    causes = dict.fromkeys(CAUSES, 0)
+    causes: dict[str, int] = dict.fromkeys(CAUSES, 0)
     planned, done = _by_key(shadow.fills), _by_key(fills)
     for key in sorted({*planned, *done}):
         close = close_of(key[0])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -29,7 +29,13 @@ from quant_core.live.dashboard_state import Shown, engine_status, state_document
 from quant_core.live.data_bridge import DataBridge
 from quant_core.live.event_intake import EventIntake
 from quant_core.live.gate_view import gate_inputs
-from quant_core.live.ipc import STATE_FILE, StateUnwritable, StateWriter, prepare_folder, sweep_litter
+from quant_core.live.ipc import (
+    STATE_FILE,
+    StateUnwritable,
+    StateWriter,
+    prepare_folder,
+    sweep_litter,
+)
 from quant_core.live.journal import Journal, JournalLimits
 from quant_core.live.journal_entries import RiskStateChanged, WorkerStarted, WorkerStopped
 from quant_core.live.journal_kinds import Mode, TradingState
@@ -59,7 +65,7 @@ class TraderRules:
     settle: timedelta = timedelta(seconds=5)
     reconnect_first: timedelta = timedelta(seconds=1)
     reconnect_most: timedelta = timedelta(seconds=60)
-    journal: JournalLimits = JournalLimits()
+    journal: JournalLimits = field(default_factory=JournalLimits)
     write_ahead: bool = True
 
 
@@ -87,7 +93,7 @@ class TraderParts:
     log: Callable[[str], object]
     now: Callable[[], datetime]
     wall: Callable[[], datetime]
-    rules: TraderRules = TraderRules()
+    rules: TraderRules = field(default_factory=TraderRules)
 
 
 class Trader:
@@ -166,6 +172,7 @@ class Trader:
         self._written_at: datetime | None = None
         self._quotes: dict[str, PriceQuote] = {}
         self._problem = ""
+        self._ended = False
 
     @property
     def stopping(self) -> bool:
@@ -212,7 +219,7 @@ class Trader:
     async def end(self, reason: str) -> None:
         """End in order: orders and positions stay as they are."""
         self._chronicle.record([WorkerStopped(self._parts.instance, reason)])
-        self._problem = reason
+        self._problem, self._ended = reason, True
         await self._write_state(always=True)
         self.release()
 
@@ -232,17 +239,18 @@ class Trader:
             self._intake.link.lost = False
             self._lost("the link was lost")
             await self._connect(at_once=True)
-        if self._session is None:
-            return
-        if self._orders.unknown:
-            # Two looks: the second counts only where their distance is long enough.
-            for _ in range(2):
-                await self._orders.resolve(self._parts.now(), self._session.epoch)
+        await self._resolve()
         if self._commands.waiting:
             await self._commands.carry_out(self._flat_order)
         await self._steps.do_due()
         if self._commands.waiting:
             await self._commands.carry_out(self._flat_order)
+
+    async def _resolve(self) -> None:
+        """Ask about orders of unknown fate; at once twice, where no distance is asked for."""
+        for _ in range(2):
+            if self._orders.unknown and self._session is not None:
+                await self._orders.resolve(self._parts.now(), self._session.epoch)
 
     async def _guarded(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do what needs the broker; one that does not answer is one that is not connected."""
@@ -304,14 +312,15 @@ class Trader:
         day = self.state.day
         if day is None:
             return self._steps.next_session()
-        return day.session if self._parts.now() < self._parts.timetable.of(day.session).closes else None
+        closes = self._parts.timetable.of(day.session).closes
+        return day.session if self._parts.now() < closes else None
 
     async def _write_state(self, *, always: bool) -> None:
         """The state for the console; a disk that refuses it halts trading."""
-        now = self._parts.wall()
-        if not always and self._written_at is not None:
-            if now - self._written_at < self._parts.rules.state_interval:
-                return
+        now, before = self._parts.wall(), self._written_at
+        interval = self._parts.rules.state_interval
+        if not always and before is not None and now - before < interval:
+            return
         self._written_at = now
         await self._ask_quotes()
         try:
@@ -335,7 +344,7 @@ class Trader:
             mode=parts.mode,
             account=parts.account,
             broker=parts.broker.name,
-            status="stopped" if self.stopping else engine_status(self.state, connected=connected),
+            status="stopped" if self._ended else engine_status(self.state, connected=connected),
             health=parts.broker.health(),
             quotes=self._quotes,
             next_run=self._steps.next_run(),

@@ -272,6 +272,17 @@ def table_of(rows: Records, count: int) -> NDArray[np.void]:
     return cast("NDArray[np.void]", rows)[:count]
 
 
+def column_of(rows: Records, name: str, count: int) -> IntArray:
+    """The first ``count`` whole numbers under a name, in one stretch of memory."""
+    return np.ascontiguousarray(table_of(rows, count)[name], dtype=np.int64)
+
+
+def written_rows(log: LogArrays) -> tuple[int, int, int]:
+    """How many orders, positions and events a log holds."""
+    orders, positions, events = cast("tuple[int, int, int]", table_of(log.counts, 1).tolist()[0])
+    return orders, positions, events
+
+
 def opening_book(capital_micros: int, symbols: int, dividends: int) -> BookArrays:
     """A book of cash alone with room for ``symbols`` and for ``dividends`` not yet paid."""
     state = np.zeros(1, dtype=STATE)

@@ -108,12 +108,13 @@ class LinearStrategy(BaseStrategy):
             return Hold("no eligible name: no factor is known at this close")
         chosen = highest(score, eligible, self.settings.top_k)
         shares = self._shares_of_equity(view, score, eligible, chosen)
-        weights = {view.symbols[i]: float(w) for i, w in zip(chosen.tolist(), shares, strict=True)}
+        columns: list[int] = chosen.tolist()
+        weights = {view.symbols[i]: float(w) for i, w in zip(columns, shares, strict=True)}
         if self._short_names == 0:
             return Weights(weights)
         left = eligible.copy()
         left[chosen] = False
-        lowest = highest(-score, left, self._short_names).tolist()
+        lowest: list[int] = highest(-score, left, self._short_names).tolist()
         sold = {view.symbols[i]: -self._short_exposure / len(lowest) for i in lowest}
         return Weights(weights | sold, short=True)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -122,22 +123,30 @@ def check_axes(
     Examples
     --------
     >>> [p.problem for p in check_axes([read_axis("days=[20, 60]")], [], ["rebalance"], [])]
-    ["an axis of the grid is no settings key, and nothing holds it in braces: 'days'"]
+    ["an axis is no settings key, and nothing holds it in braces: 'days'"]
     """
     problems: list[ConfigurationError] = []
     if not axes:
         problems.append(_problem("the grid has no axis", "at least one --grid", "none"))
     names = [axis.name for axis in axes]
-    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-        problems.append(_problem(f"the grid names an axis twice: {name!r}", "each name once", name))
+    problems += [
+        _problem(f"the grid names an axis twice: {name!r}", "each name once", name)
+        for name in dict.fromkeys(name for name in names if names.count(name) > 1)
+    ]
     filled = open_names(axes, settings)
     for name in dict.fromkeys(names):
         if "." not in name and name not in keys and name not in filled:
-            told = f"an axis of the grid is no settings key, and nothing holds it in braces: {name!r}"
+            told = f"an axis is no settings key, and nothing holds it in braces: {name!r}"
             problems.append(_problem(told, f"a settings key, or {{{name}}} in a --set", name))
         elif name in columns:
-            told = f"an axis of the grid is called like a column of the table: {name!r}"
+            told = f"an axis is called like a column of the table: {name!r}"
             problems.append(_problem(told, "another name", name))
+    problems += [
+        _problem(f"an axis has a value twice: {axis.name!r}", "each value once", value)
+        for axis in axes
+        for value, times in Counter(axis.values).items()
+        if times > 1
+    ]
     size = math.prod(len(axis.values) for axis in axes)
     if size > LARGEST_GRID:
         told = "the grid is too large"

@@ -7,19 +7,41 @@ unless an address is given.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from types import ModuleType
+from typing import Protocol, cast
 
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.settings import Settings
 from quant_core.sweeps.local_engine import Rows, chunked
 from quant_core.sweeps.trials import World, run_trial
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 LOOPBACK = "127.0.0.1"
+
+ENVIRONMENT = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else 127.0.0.1 becomes an address others reach
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+"""What Ray can be told by its environment alone, and before it is imported."""
+
+
+class Remote(Protocol):
+    """A method of an actor."""
+
+    def remote(self, *arguments: object) -> object:
+        """The promise of its answer."""
+        ...
+
+
+class Actor(Protocol):
+    """A :class:`Worker` as Ray shows it."""
+
+    @property
+    def run(self) -> Remote:
+        """:meth:`Worker.run`."""
+        ...
 
 
 class Worker:
@@ -57,6 +79,8 @@ def run_on_ray(
     UsageError
         If Ray is not installed.
     """
+    if address is None:
+        os.environ.update(ENVIRONMENT)
     ray = _ray()
     if address is None:
         ray.init(
@@ -71,26 +95,26 @@ def run_on_ray(
         ray.init(address=address, log_to_driver=False, logging_level="error")
     try:
         actor = ray.remote(num_cpus=1)(Worker)
-        crew = [actor.remote(open_world) for _ in range(workers)]
+        crew: list[Actor] = [actor.remote(open_world) for _ in range(workers)]
         yield from _dealt(ray, crew, [wanted[chunk] for chunk in chunked(len(wanted), workers)])
     finally:
         ray.shutdown()
 
 
 def _dealt(
-    ray: ModuleType, crew: Sequence[object], parts: Sequence[Sequence[tuple[int, Settings]]]
+    ray: ModuleType, crew: Sequence[Actor], parts: Sequence[Sequence[tuple[int, Settings]]]
 ) -> Iterator[Rows]:
     """Give each worker the next part when it has done the one before."""
     waiting = list(reversed(parts))
-    busy: dict[object, object] = {}
+    busy: dict[object, Actor] = {}
     for worker in crew:
         if waiting:
-            busy[worker.run.remote(waiting.pop())] = worker  # pyright: ignore[reportAttributeAccessIssue]
+            busy[worker.run.remote(waiting.pop())] = worker
     while busy:
         ready, _ = ray.wait(list(busy), num_returns=1)
         worker = busy.pop(ready[0])
         if waiting:
-            busy[worker.run.remote(waiting.pop())] = worker  # pyright: ignore[reportAttributeAccessIssue]
+            busy[worker.run.remote(waiting.pop())] = worker
         yield cast("Rows", ray.get(ready[0]))
 
 

@@ -11,8 +11,13 @@ import numpy as np
 from quant_core.performance.sharpe_inference import SharpeSample, deflated_sharpe_ratio
 from quant_core.sweeps.trials import DONE, FAILED, REFUSED, Row
 
-QUANTILES = {"least": 0.0, "lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
-QUANTILES |= {"most": 1.0}
+QUANTILES = {
+    "least": 0.0,
+    "lower_quartile": 0.25,
+    "median": 0.5,
+    "upper_quartile": 0.75,
+    "most": 1.0,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import numpy as np
 from quant_core.backtest_engine import RunWindow, run_backtest
 from quant_core.compiled_backtest import accepts, known_answers, target_arrays
 from quant_core.compiled_curve import Course, Curve, curve_of
-from quant_core.compiled_history import STATUSES
+from quant_core.compiled_history import REASONS
 from quant_core.foundation.errors import InvariantBroken, QuantError
 from quant_core.foundation.settings import Settings
 from quant_core.foundation.types import BoolArray, IntArray
@@ -37,7 +37,7 @@ from quant_core.performance.sharpe_inference import SharpeSample
 from quant_core.strategies.rules import LinearStrategy
 from quant_core.sweeps.rankings import Rankings
 from quant_core.trading.history import RunHistory
-from quant_core.trading.orders import OrderStatus
+from quant_core.trading.orders import OrderStatus, Reason
 from quant_core.trading_day import Brain
 
 PERIODS_PER_YEAR = 252
@@ -134,13 +134,10 @@ def _compiled(world: World, trial: Trial) -> _Outcome | None:
 
 
 def _counted(curve: Curve) -> _Outcome:
-    counts = np.bincount(curve.reasons, minlength=len(STATUSES)).tolist()
-    by_status = list(zip(STATUSES, counts, strict=True))
-    return _Outcome(
-        curve.money,
-        sum(count for status, count in by_status if status is OrderStatus.FILLED),
-        sum(count for status, count in by_status if status is OrderStatus.TRUNCATED),
-    )
+    counts = np.bincount(curve.reasons, minlength=len(REASONS)).tolist()
+    ended = dict(zip(REASONS, counts, strict=True))
+    cut = [count for reason, count in ended.items() if reason.startswith(OrderStatus.TRUNCATED)]
+    return _Outcome(curve.money, ended[Reason.NONE], sum(cut))
 
 
 def _targets(world: World, trial: Trial, rows: range) -> TargetArrays | None:

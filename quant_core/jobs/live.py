@@ -1,0 +1,103 @@
+"""The live job: a worker on its broker, in the present or through a stretch of history."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TextIO, cast
+
+from quant_core.foundation.errors import UsageError
+from quant_core.foundation.settings_live import LiveSettings
+from quant_core.foundation.timing import utc_now
+from quant_core.jobs.command_line import Outcome, Request
+from quant_core.jobs.live_parts import ReplayPlan, live_folder, run_replay
+from quant_core.jobs.live_present import run_present
+from quant_core.jobs.prepared_run import prepare
+from quant_core.live.ipc import STATE_FILE, document_at, prepare_folder
+from quant_core.notify.port import Alert
+from quant_core.strategies import strategy_sections
+
+LOG_FILE = "live.log"
+
+
+def run(request: Request) -> Outcome:
+    """Trade until STOP, or until the replay has ended."""
+    stretch: str | None = request.arguments.replay
+    speed = speed_of(request.arguments.speed)
+    dates = () if stretch is None else dates_of(stretch)
+    loaded = request.load(strategy_sections(), dates)
+    settings = cast("LiveSettings", loaded.settings)
+    folder = live_folder(settings)
+    prepare_folder(folder)
+    log = logger(folder / LOG_FILE, sys.stderr if request.arguments.json else sys.stdout)
+
+    def post(alert: Alert) -> None:
+        log(f"{alert.severity.name} {alert.title}: {alert.body}".replace("\n", " | "))
+
+    prepared = prepare(settings, request)
+    plan = ReplayPlan(prepared, settings, folder, loaded.effective_yaml, post, log)
+    if stretch is None:
+        run_present(plan, request)
+    else:
+        run_replay(plan, speed)
+    state = document_at(folder / STATE_FILE) or {}
+    document = {
+        "folder": str(folder),
+        **{key: state.get(key) for key in ("session", "last_close", "sessions_closed")},
+        **{key: state.get(key) for key in ("equity", "cash", "engine_status", "problem")},
+    }
+    text = "\n".join(f"{key}: {value}" for key, value in document.items())
+    return Outcome(document, text, prepared.notes)
+
+
+def dates_of(stretch: str) -> tuple[str, str]:
+    """The settings that ``START:END`` stands for.
+
+    Examples
+    --------
+    >>> dates_of("2017-01-03:2017-12-29")
+    ('backtest.start=2017-01-03', 'backtest.end=2017-12-29')
+    """
+    first, _, last = stretch.partition(":")
+    try:
+        start, end = date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError as error:
+        raise UsageError(
+            "--replay needs two dates",
+            expected="START:END, such as 2017-01-03:2017-12-29",
+            found=stretch,
+        ) from error
+    return f"backtest.start={start}", f"backtest.end={end}"
+
+
+def speed_of(text: str) -> float | None:
+    """Sessions a second; None for ``max``.
+
+    Examples
+    --------
+    >>> speed_of("max"), speed_of("5")
+    (None, 5.0)
+    """
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed < float("inf"):
+        raise UsageError("--speed is not a speed", expected="max, or sessions a second", found=text)
+    return speed
+
+
+def logger(path: Path, stream: TextIO) -> Callable[[str], object]:
+    """Writes a line to the log of the folder and to a stream."""
+
+    def log(line: str) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{utc_now().isoformat()} {line}\n")
+        stream.write(f"{line}\n")
+        stream.flush()
+
+    return log

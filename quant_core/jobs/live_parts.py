@@ -1,0 +1,166 @@
+"""The parts of a worker from its settings: broker, data, limits, rules."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from quant_core.brokers.paper.books import Books
+from quant_core.brokers.paper.broker import PaperBroker
+from quant_core.brokers.paper.exchange import VenueRules
+from quant_core.brokers.paper.scenario import NO_FAULTS, read_scenario
+from quant_core.brokers.paper.venue import PaperAccount, Venue
+from quant_core.brokers.paper.venue_clock import ReplayClock as VenueReplayClock
+from quant_core.brokers.paper.venue_clock import VenueClock, new_york_hours
+from quant_core.foundation.files import text_hash
+from quant_core.foundation.money import micros
+from quant_core.foundation.settings_live import LimitSettings, LiveSettings
+from quant_core.foundation.timing import utc_now
+from quant_core.jobs.prepared_run import Prepared
+from quant_core.jobs.run_papers import code_hash
+from quant_core.live.data_bridge import DataBridge, ReplayBridge
+from quant_core.live.journal import JournalLimits
+from quant_core.live.journal_kinds import Mode
+from quant_core.live.order_desk import Post
+from quant_core.live.patient_broker import PatientBroker
+from quant_core.live.replay import ReplayClock, replay
+from quant_core.live.timetable import Timetable
+from quant_core.live.trader import Trader, TraderParts, TraderRules
+from quant_core.risk.limit_values import Limits, is_whole, setting_key
+
+NEW_YORK = ZoneInfo("America/New_York")
+BOOKS = "paper_broker.sqlite"
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """A replay: what is traded, where the worker lives, and who is told."""
+
+    prepared: Prepared
+    settings: LiveSettings
+    folder: Path
+    effective_settings: str
+    post: Post
+    log: Callable[[str], object]
+
+
+def live_folder(settings: LiveSettings) -> Path:
+    """The worker's folder."""
+    return Path(settings.live.folder or Path(settings.data.root) / "live")
+
+
+def limits_of(settings: LimitSettings) -> Limits:
+    """The limits in the units of the gate: micros, seconds, shares, fractions."""
+    values: dict[str, object] = {}
+    for field in fields(Limits):
+        value: object = getattr(settings, setting_key(field.name).removeprefix("limits."))
+        if field.name.endswith("_micros") and isinstance(value, int | float):
+            value = micros(float(value))
+        if field.name == "restricted":
+            value = frozenset(settings.restricted)
+        elif isinstance(value, int) and not is_whole(field.name):
+            value = float(value)
+        values[field.name] = value
+    return Limits(**values)  # pyright: ignore[reportArgumentType]  checked by Limits itself
+
+
+def rules_of(settings: LiveSettings, *, settle: float) -> TraderRules:
+    """Durations and sizes of the worker."""
+    live = settings.live
+    return TraderRules(
+        state_interval=timedelta(seconds=live.state_interval),
+        state_validity=timedelta(seconds=live.state_validity),
+        settle=timedelta(seconds=settle),
+        journal=JournalLimits(live.journal_segment * MEBIBYTE, live.anchor_every),
+    )
+
+
+def paper_broker(plan: ReplayPlan, clock: VenueClock) -> PaperBroker:
+    """The paper broker on its books, in the time of ``clock``."""
+    prepared, broker = plan.prepared, plan.settings.broker
+    scenario = NO_FAULTS if broker.scenario is None else read_scenario(Path(broker.scenario))
+    venue = Venue(
+        prepared.market,
+        clock,
+        VenueRules(prepared.brain.execution, prepared.brain.margin),
+        PaperAccount(broker.account, micros(plan.settings.backtest.capital)),
+        Books(Path(broker.books or plan.folder / BOOKS)),
+        scenario,
+    )
+    return PaperBroker(venue)
+
+
+def trader_parts(
+    plan: ReplayPlan, broker: PaperBroker, bridge: DataBridge, now: Callable[[], datetime]
+) -> TraderParts:
+    """A worker on the paper broker, in the time of ``now``."""
+    settings = plan.settings
+    # Nothing is on its way when a worker starts: venue and worker are one process.
+    settle = 0.0
+    return TraderParts(
+        folder=plan.folder,
+        account=settings.broker.account,
+        capital_micros=micros(settings.backtest.capital),
+        mode=Mode.PAPER,
+        instance=uuid.uuid4().hex[:16],
+        strategy=settings.strategy.name,
+        code_hash=code_hash(),
+        settings_hash=text_hash([plan.effective_settings]),
+        brain=plan.prepared.brain,
+        broker=PatientBroker(broker, settings.broker.call_timeout),
+        bridge=bridge,
+        timetable=Timetable(new_york_hours, settings.live.decision_time, NEW_YORK),
+        limits=limits_of(settings.limits),
+        post=plan.post,
+        log=plan.log,
+        now=now,
+        wall=utc_now,
+        rules=rules_of(settings, settle=settle),
+    )
+
+
+def run_replay(plan: ReplayPlan, speed: float | None = None) -> bool:
+    """Trade the replay with a worker on the paper broker; True when its end was reached.
+
+    ``speed`` is sessions a second, None as fast as it goes.
+    """
+    prepared, window = plan.prepared, plan.prepared.window
+    sessions = prepared.market.panel.axes.sessions
+    venue = paper_broker(plan, VenueReplayClock(sessions, window.first, window.last))
+    clock = ReplayClock(venue)
+    bridge = ReplayBridge(
+        prepared.market,
+        window.first,
+        window.last,
+        prepared.scheduled,
+        prepared.snapshot.version,
+    )
+    parts = trader_parts(plan, venue, bridge, clock.now)
+    return asyncio.run(_replay(parts, venue, clock, speed))
+
+
+async def _replay(
+    parts: TraderParts,
+    venue: PaperBroker,
+    clock: ReplayClock,
+    speed: float | None,
+) -> bool:
+    trader = Trader(parts)
+    rest = 0.0 if speed is None else 0.25 / speed
+
+    async def pause() -> None:
+        await asyncio.sleep(rest)
+
+    try:
+        ended = await replay(trader, venue, clock, (parts.bridge, parts.timetable), pause)
+        await trader.end("the replay has ended" if ended else "STOP")
+    finally:
+        trader.release()
+        await venue.close()
+    return ended

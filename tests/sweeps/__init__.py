@@ -1,0 +1,1 @@
+"""Sweeps: grids, their settings, trials against single runs, engines, interruptions."""
