@@ -59,6 +59,8 @@ $(LIBRARIES): $(INSTALLER) uv.lock
 $(DEVELOPMENT): $(LIBRARIES)
 	@echo "Installing the development tools of uv.lock into $(VENV) ..."
 	@$(UV) sync --locked --inexact $$([ -t 2 ] || echo --quiet)
+	@echo "Compiling the session loop, once for each state of its sources ..."
+	@$(PYTHON) -c "from quant_core.compiled_backtest import compile_ahead; compile_ahead()"
 	@touch $@
 
 .venv-engines-%/.installed: tests/engines/requirements-%.txt | $(INSTALLER)

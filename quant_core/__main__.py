@@ -24,8 +24,11 @@ class Verb(NamedTuple):
 
 
 VERBS: dict[str, Verb] = {
+    "audit": Verb("quant_core.jobs.audit_command", "whether the live journal is unaltered"),
+    "command": Verb("quant_core.jobs.command_command", "STOP, FLAT or CANCEL for the live worker"),
     "parity": Verb("quant_core.jobs.parity_command", "the live worker against the backtest"),
     "prove": Verb("quant_core.jobs.prove_command", "certificates that a run's numbers are honest"),
+    "resume": Verb("quant_core.jobs.resume_command", "let a killed or halted worker trade again"),
     "sql": Verb("quant_core.jobs.sql_command", "ask the warehouse in SQL, read only"),
     "sweep": Verb("quant_core.jobs.sweep_command", "backtest every combination of a grid"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -10,7 +11,6 @@ from typing import TextIO, cast
 
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.settings_live import LiveSettings
-from quant_core.foundation.timing import utc_now
 from quant_core.jobs.command_line import Outcome, Request
 from quant_core.jobs.live_parts import ReplayPlan, live_folder, run_replay
 from quant_core.jobs.live_present import run_present
@@ -93,10 +93,15 @@ def speed_of(text: str) -> float | None:
 
 def logger(path: Path, stream: TextIO) -> Callable[[str], object]:
     """Writes a line to the log of the folder and to a stream."""
+    journal = logging.getLogger("quant_core.live")
+    journal.setLevel(logging.INFO)
+    journal.propagate = False
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    journal.handlers = [handler]
 
     def log(line: str) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{utc_now().isoformat()} {line}\n")
+        journal.info("%s", line)
         stream.write(f"{line}\n")
         stream.flush()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -56,8 +56,7 @@ def write_papers(done: SweepRun, request: Request) -> Outcome:
     ]
     table = sweep_table(values, with_ids)
     write_sweep(plan.folder, table, _manifest(done, document), plan.loaded.effective_yaml)
-    warnings = (_selection(summary, say),) if summary.trials > 1 else ()
-    return Outcome(document, _text(done, summary, say), warnings)
+    return Outcome(document, _text(done, summary, say), tuple(_warnings(summary, say)))
 
 
 def _document(done: SweepRun, summary: Summary) -> dict[str, object]:
@@ -101,6 +100,16 @@ def _manifest(done: SweepRun, document: dict[str, object]) -> dict[str, object]:
         "finished_at": utc_now().isoformat(timespec="seconds"),
         "seconds": round(done.seconds, 3),
     }
+
+
+def _warnings(summary: Summary, say: Say) -> Iterator[str]:
+    if summary.failed:
+        told = say(
+            "{count} combinations failed: the column error says why; a second call tries again"
+        )
+        yield told.format(count=f"{summary.failed:,}")
+    if summary.trials > 1:
+        yield _selection(summary, say)
 
 
 def _selection(summary: Summary, say: Say) -> str:

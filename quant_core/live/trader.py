@@ -147,6 +147,19 @@ class Trader:
         )
         self._present = Present(parts.account, parts.folder, parts.now, parts.timetable)
         self._steps = SessionSteps(SessionWork(desk), desk, parts.bridge, self._present)
+        self._assemble_commands()
+        state_path = parts.folder / STATE_FILE
+        self._writer = StateWriter(state_path, parts.instance, rules.state_validity, parts.wall)
+        self._session: BrokerSession | None = None
+        self._attempt_at: datetime | None = None
+        self._rest = rules.reconnect_first
+        self._written_at: datetime | None = None
+        self._quotes: dict[str, PriceQuote] = {}
+        self._problem = ""
+        self._ended = False
+
+    def _assemble_commands(self) -> None:
+        parts = self._parts
         key = create_key(parts.folder)
         door = CommandDoor(
             parts.folder, key, Addressee(parts.account, parts.instance), self.state.commands
@@ -164,15 +177,6 @@ class Trader:
                 parts.wall,
             )
         )
-        state_path = parts.folder / STATE_FILE
-        self._writer = StateWriter(state_path, parts.instance, rules.state_validity, parts.wall)
-        self._session: BrokerSession | None = None
-        self._attempt_at: datetime | None = None
-        self._rest = rules.reconnect_first
-        self._written_at: datetime | None = None
-        self._quotes: dict[str, PriceQuote] = {}
-        self._problem = ""
-        self._ended = False
 
     @property
     def stopping(self) -> bool:

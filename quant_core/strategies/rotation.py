@@ -47,6 +47,7 @@ class EtfRotationStrategy(BaseStrategy):
     """
 
     Settings: ClassVar[type[Section]] = EtfRotationSettings
+    reads_book: ClassVar[bool] = False
 
     def __init__(self, settings: StrategySettings) -> None:
         super().__init__(settings)

@@ -49,7 +49,8 @@ class Finished:
     def _read(self, line: str) -> None:
         """Take a line in; one that an interruption cut off is left out."""
         try:
-            key, row = cast("tuple[str, Row]", json.loads(line))
-        except ValueError:
+            key, row = cast("tuple[object, object]", json.loads(line))
+        except (ValueError, TypeError):
             return
-        self._rows[key] = row
+        if isinstance(key, str) and isinstance(row, dict):
+            self._rows[key] = cast("Row", row)

@@ -27,8 +27,9 @@ class ExecutionRules:
     session's volume one fill may take (None = no cap); ``cash_buffer`` the fraction of
     equity left uninvested at sizing; ``delisting_return`` what the last close of a
     delisted name loses (negative) or gains when its position is closed; ``impact`` moves
-    the price further with the size of the order (None = not at all); ``sells_next_session`` says that shares
-    bought in a session can be sold in the next at the earliest (T+1).
+    the price further with the size of the order (None = not at all);
+    ``sells_next_session`` says that shares bought in a session can be sold in the next at
+    the earliest (T+1).
     """
 
     cash_buffer: float
@@ -94,7 +95,8 @@ def fill_order(
        whatever the cash, because it only reduces risk.
     """
     raw_micros = _tradable_price_micros(quote)
-    reason = _obstacle(order, quote, rules) if raw_micros else Reason.EXPIRED_HALTED
+    offer = _Offer(order.side, quote, rules, rules.commission.on(session))
+    reason = _obstacle(order, offer) if raw_micros else Reason.EXPIRED_HALTED
     if order.refusal is not Reason.NONE:
         reason = order.refusal
     if reason is not Reason.NONE:
@@ -104,17 +106,57 @@ def fill_order(
     allowed, obstacle = _most_by_position(order.side, shares, funds)
     if allowed < shares:
         shares, reason = allowed, obstacle
-    fees = rules.commission.on(session)
-    paid_for, obstacle = _most_by_funds(order.side, shares, quote, funds, (rules, fees))
+    paid_for, obstacle = _most_by_funds(shares, funds, offer)
     if paid_for < shares:
         shares, reason = paid_for, obstacle
     record = _record(order, session, shares, reason, raw_micros, funds)
     if shares == 0:
         return record, None
-    price = fill_price_micros(order.side, shares, quote, rules)
-    commission = fees.charge(order.side, shares, price)
+    price, commission = offer.terms(shares)
     fill = Fill(session, order.symbol, order.side, shares, price, raw_micros, commission)
     return record, fill
+
+
+class _Offer:
+    """What the market asks of one order: price and commission by the number of shares."""
+
+    __slots__ = ("_last", "fees", "is_buy", "quote", "rules", "side")
+
+    def __init__(self, side: Side, quote: Quote, rules: ExecutionRules, fees: FeeSchedule) -> None:
+        self.side = side
+        self.is_buy = side.is_buy
+        self.quote = quote
+        self.rules = rules
+        self.fees = fees
+        self._last = (-1, 0, 0)
+
+    def terms(self, shares: int) -> tuple[int, int]:
+        """Price of a share and commission in micros, for a fill of ``shares``."""
+        known, price, commission = self._last
+        if known != shares:
+            price = fill_price_micros(self.side, shares, self.quote, self.rules)
+            commission = self.fees.charge(self.side, shares, price)
+            self._last = (shares, price, commission)
+        return price, commission
+
+    def is_paid_for(self, shares: int, cash_micros: int) -> bool:
+        """Whether cash pays for a buy, or a sell for itself."""
+        price, commission = self.terms(shares)
+        if self.is_buy:
+            return shares * price + commission <= cash_micros
+        return cash_micros + shares * price - commission >= min(cash_micros, 0)
+
+    def has_room(self, shares: int, room: Callable[[int], int]) -> bool:
+        """Whether the margin takes new positions of ``shares``."""
+        raw_micros = micros(self.quote.price)
+        price, cost = self.terms(shares)
+        return shares * raw_micros <= room(cost + shares * abs(price - raw_micros))
+
+    def most(self, wanted: int, fits: Callable[[int], bool]) -> int:
+        """All that is wanted if it is whole lots and fits, else as many lots as fit."""
+        if wanted % self.rules.lot == 0 and fits(wanted):
+            return wanted
+        return largest_multiple(wanted, self.rules.lot, fits)
 
 
 def fill_price_micros(side: Side, shares: int, quote: Quote, rules: ExecutionRules) -> int:
@@ -152,17 +194,18 @@ def _tradable_price_micros(quote: Quote) -> int:
     return micros(quote.price)
 
 
-def _obstacle(order: Order, quote: Quote, rules: ExecutionRules) -> Reason:
+def _obstacle(order: Order, offer: _Offer) -> Reason:
     """Why a name that trades does not trade for this order, if so."""
-    if order.side.is_buy and quote.locked == LIMIT_UP:
+    quote, rules = offer.quote, offer.rules
+    if offer.is_buy and quote.locked == LIMIT_UP:
         return Reason.EXPIRED_LIMIT_UP
-    if not order.side.is_buy and quote.locked == LIMIT_DOWN:
+    if not offer.is_buy and quote.locked == LIMIT_DOWN:
         return Reason.EXPIRED_LIMIT_DOWN
     if rules.impact is not None:
         worst = rules.impact.fraction(order.requested, quote.volatility, quote.average_volume)
         if not math.isfinite(worst):
             return Reason.EXPIRED_UNKNOWN_IMPACT
-    least = fill_price_micros(order.side, order.requested, quote, rules)
+    least, _ = offer.terms(order.requested)
     return Reason.NONE if least > 0 else Reason.EXPIRED_HALTED
 
 
@@ -192,44 +235,23 @@ def _most_by_position(side: Side, wanted: int, funds: Funds) -> tuple[int, Reaso
             return (wanted if funds.held <= 0 else 0), Reason.TRUNCATED_POSITION
 
 
-def _most_by_funds(
-    side: Side, wanted: int, quote: Quote, funds: Funds, terms: tuple[ExecutionRules, FeeSchedule]
-) -> tuple[int, Reason]:
+def _most_by_funds(wanted: int, funds: Funds, offer: _Offer) -> tuple[int, Reason]:
     """Shares that cash and margin allow, and the reason where that is less."""
-    rules, fees = terms
-
-    def cash_allows(shares: int) -> bool:
-        price = fill_price_micros(side, shares, quote, rules)
-        commission = fees.charge(side, shares, price)
-        if side.is_buy:
-            return shares * price + commission <= funds.cash_micros
-        return funds.cash_micros + shares * price - commission >= min(funds.cash_micros, 0)
-
-    def margin_allows(shares: int) -> bool:
-        if funds.margin_room is None:
-            return True
-        price = fill_price_micros(side, shares, quote, rules)
-        cost = fees.charge(side, shares, price)
-        cost += shares * abs(price - micros(quote.price))
-        return shares * micros(quote.price) <= funds.margin_room(cost)
-
-    match side:
+    match offer.side:
         case Side.COVER:
             return wanted, Reason.NONE
         case Side.SELL:
-            return (wanted if cash_allows(wanted) else 0), Reason.TRUNCATED_CASH
+            allowed = wanted if offer.is_paid_for(wanted, funds.cash_micros) else 0
+            return allowed, Reason.TRUNCATED_CASH
         case Side.SHORT:
             affordable = wanted
         case Side.BUY:
-            affordable = _whole(wanted, rules.lot, cash_allows)
-    allowed = _whole(affordable, rules.lot, margin_allows)
+            affordable = offer.most(wanted, lambda n: offer.is_paid_for(n, funds.cash_micros))
+    room = funds.margin_room
+    if room is None:
+        return affordable, Reason.TRUNCATED_CASH
+    allowed = offer.most(affordable, lambda n: offer.has_room(n, room))
     return allowed, Reason.TRUNCATED_CASH if allowed == affordable else Reason.TRUNCATED_MARGIN
-
-
-def _whole(wanted: int, lot: int, fits: Callable[[int], bool]) -> int:
-    if wanted % lot == 0 and fits(wanted):
-        return wanted
-    return largest_multiple(wanted, lot, fits)
 
 
 def _record(

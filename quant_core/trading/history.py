@@ -8,7 +8,6 @@ from quant_core.foundation.types import BoolArray, FloatArray, IntArray, Session
 from quant_core.trading.events import Fill
 from quant_core.trading.orders import OrderRecord
 
-
 INCIDENT_KINDS = (
     *("stop_loss", "drawdown_breaker", "re_entry", "hold", "flat"),
     *("margin_call", "deficit", "buy_in"),

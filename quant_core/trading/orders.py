@@ -21,7 +21,7 @@ class Side(StrEnum):
     @property
     def is_buy(self) -> bool:
         """Whether shares come in and cash goes out."""
-        return self in (Side.BUY, Side.COVER)
+        return self is Side.BUY or self is Side.COVER
 
 
 class OrderStatus(StrEnum):

@@ -32,6 +32,7 @@ COMMANDS = {
     "run_backtest.py": ("run_backtest.py",),
     "python -m quant_core sql": ("-m", "quant_core", "sql"),
     "python -m quant_core prove": ("-m", "quant_core", "prove"),
+    "python -m quant_core sweep": ("-m", "quant_core", "sweep"),
 }
 TYPES = {
     pl.Date: "date",

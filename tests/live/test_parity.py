@@ -13,8 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from config import load_settings
 from quant_core.backtest_engine import RunWindow, run_readable
 from quant_core.foundation.panel import Axes, MarketPanel
+from quant_core.jobs import sync_command
+from quant_core.jobs.command_line import run_command
 from quant_core.jobs.parity import first_difference, traded_of
 from quant_core.live.trader import JOURNAL_FOLDER
 from quant_core.market import Market
@@ -26,7 +29,7 @@ from tests.engine.market_strategies import ScriptedStrategy
 from tests.engine.reference_account import m
 from tests.engine.whole_worlds import answer, decisions, execution_rules, facts_of, terms, worlds
 from tests.live.small_desk import Bench, World, plain_world, whole_run
-from tests.shared_data import needs_shared
+from tests.shared_data import SHARED, needs_shared
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -136,7 +139,10 @@ class TestProperties:
         table, rules = data.draw(decisions(rows, columns, may_short)), data.draw(terms(may_short))
         scheduled = data.draw(st.lists(st.booleans(), min_size=rows - 1, max_size=rows - 1))
         panel = MarketPanel(
-            Axes(np.array(drawn.days, dtype="datetime64[D]"), tuple(f"S{s}" for s in range(columns))),
+            Axes(
+                np.array(drawn.days, dtype="datetime64[D]"),
+                tuple(f"S{s}" for s in range(columns)),
+            ),
             np.array(drawn.price) if drawn.at_open else np.full_like(drawn.price, 1.0),
             np.array(drawn.close),
             np.array(drawn.volume),
@@ -166,16 +172,23 @@ class TestProperties:
 
 @needs_shared
 class TestRealData:
-    def test_a_year_of_the_500_with_kills(self, tmp_path):
-        """The command itself, on a dataset made from the shared prices."""
-        words = ["parity", "--dataset", "demo", "--kills", "5", "--json"]
+    def test_a_year_of_the_500_with_kills(self, tmp_path, capfd):
+        """The command itself: a year, the worker ended by SIGKILL at random moments."""
+        data = ["--set", f"data.root={tmp_path}"]
+        prices = SHARED / "us_sp500_daily_2013_2018" / "ohlcv.parquet"
+        words = ["--source", "file", "--path", str(prices), "--dataset", "us", *data, "--json"]
+        assert run_command(sync_command.COMMAND, words, load_settings) == 0
+        words = ["--dataset", "us", "--start", "2017-01-03", "--end", "2017-12-29", *data]
+        capfd.readouterr()
+        words = ["parity", *words, "--kills", "10", "--json"]
         done = subprocess.run(
-            [sys.executable, "-m", "quant_core", *words, "--set", f"data.root={tmp_path}"],
+            [sys.executable, "-m", "quant_core", *words],
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode in (0, 2), done.stderr
-        if done.returncode == 0:
-            assert json.loads(done.stdout)["identical"]
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert told["identical"] and told["kills"] == 10 and told["sessions"] == 251
+        assert told["fills"] > 300

@@ -158,7 +158,9 @@ FAULTS = {
     "a hint that never comes": fault(on="event", name="order_seen", do="drop", chance=1.0),
     "sent, nobody knows": fault(on="call", name="submit", nth=2, do="unknown", done=True),
     "not sent, nobody knows": fault(on="call", name="submit", nth=2, do="unknown", done=False),
-    "no answer to a snapshot": fault(on="call", name="snapshot", nth=3, do="disconnect", done=False),
+    "no answer to a snapshot": fault(
+        on="call", name="snapshot", nth=3, do="disconnect", done=False
+    ),
     "a link lost while sending": fault(
         on="call", name="submit", nth=3, do="disconnect", done=True, refuse=1
     ),

@@ -49,5 +49,5 @@ class Sweeps:
 
 
 @pytest.fixture
-def sweeps(console: Console) -> Sweeps:  # noqa: F811  the fixture of the import
+def sweeps(console: Console) -> Sweeps:
     return Sweeps(console)
