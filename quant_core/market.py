@@ -45,9 +45,7 @@ class MarketFacts:
     """
 
     delistings: Mapping[str, int] = field(default_factory=dict[str, int])
-    actions: Mapping[int, tuple[Action, ...]] = field(
-        default_factory=dict[int, tuple[Action, ...]]
-    )
+    actions: Mapping[int, tuple[Action, ...]] = field(default_factory=dict[int, tuple[Action, ...]])
     price: FloatMatrix | None = None
     locked: NDArray[np.int8] | None = None
     volatility: FloatMatrix | None = None

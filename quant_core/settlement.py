@@ -65,9 +65,7 @@ def adjust(
     return done
 
 
-def settle(
-    portfolio: Portfolio, market: Market, row: int, rules: ExecutionRules
-) -> list[Incident]:
+def settle(portfolio: Portfolio, market: Market, row: int, rules: ExecutionRules) -> list[Incident]:
     """Close the positions in names whose last session is ``row``.
 
     They are settled at the last close times (1 + delisting return), so that no dead name
@@ -214,5 +212,3 @@ def _tell(
     done: Adjusted, session: Session, kind: str, symbol: str, detail: str, flow: int = 0
 ) -> None:
     done.incidents.append(Incident(session, kind, symbol, detail, flow))
-
-

@@ -75,9 +75,7 @@ def _execution_rules(execution: ExecutionSettings, *, has_volume: bool) -> Execu
         lot=execution.lot,
         participation_cap=execution.participation_cap if has_volume else None,
         delisting_return=execution.delisting_return,
-        commission=commission_model(
-            fees.model, fees.rate, fees.minimum, fees.per_share, fees.cap
-        ),
+        commission=commission_model(fees.model, fees.rate, fees.minimum, fees.per_share, fees.cap),
         impact=None
         if impact.model == "none"
         else impact_model(impact.model, impact.spread, impact.coefficient),
@@ -162,9 +160,7 @@ def build_facts(settings: Settings, snapshot: Snapshot, panel: MarketPanel) -> M
     )
 
 
-def _execution_price(
-    name: str, snapshot: Snapshot, panel: MarketPanel
-) -> FloatMatrix | None:
+def _execution_price(name: str, snapshot: Snapshot, panel: MarketPanel) -> FloatMatrix | None:
     """The price orders meet; None = the open."""
     match name:
         case "open":

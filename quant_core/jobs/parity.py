@@ -39,6 +39,10 @@ MOST_STARTS = 20
 """Starts a kill: more of them mean that the worker does not get on."""
 
 
+NEVER_SENT = "never sent"
+"""In place of the shares of a refused order: no venue lets it follow a split."""
+
+
 @dataclass(frozen=True, slots=True)
 class Traded:
     """What a journal says was traded: the state at its end, and every fill in order."""
@@ -173,7 +177,8 @@ def _first(what: str, backtest: Sequence[object], worker: Sequence[object]) -> s
 
 def _of_record(record: OrderRecord) -> tuple[str, ...]:
     """Session, name, side, shares wanted and filled, and how it ended."""
-    numbers = (f"{record.requested}", f"{record.filled}")
+    requested = NEVER_SENT if record.status is OrderStatus.REFUSED else f"{record.requested}"
+    numbers = (requested, f"{record.filled}")
     place = (str(record.session), record.symbol, record.side.value)
     return (*place, *numbers, record.status.value, record.reason.value)
 
@@ -197,7 +202,8 @@ def _of_order(order: LiveOrder, renamed: Mapping[tuple[str, str], str]) -> tuple
     status = _STATUS.get(order.end, order.stage.value)
     if order.stage is OrderStage.REJECTED:
         status = OrderStatus.REFUSED.value
-    numbers = (f"{order.shares}", f"{order.filled}")
+    requested = NEVER_SENT if status == OrderStatus.REFUSED.value else f"{order.shares}"
+    numbers = (requested, f"{order.filled}")
     if order.end is OrderEnd.EXPIRED and order.reason.startswith("truncated"):
         status = OrderStatus.TRUNCATED.value
     return (*place, *numbers, status, order.reason)

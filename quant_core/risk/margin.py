@@ -89,9 +89,7 @@ def check_exposure(target: Weights, rules: MarginRules) -> None:
     _refuse_above("net", abs(net), rules.max_net)
 
 
-def margin_room(
-    equity_micros: int, gross_micros: int, cost_micros: int, rules: MarginRules
-) -> int:
+def margin_room(equity_micros: int, gross_micros: int, cost_micros: int, rules: MarginRules) -> int:
     """Notional of new positions that the initial margin still allows, never negative.
 
     ``cost_micros`` is what opening them costs in fees and slippage, which lowers the
@@ -152,4 +150,3 @@ def _refuse_above(kind: str, found: float, limit: float) -> None:
             where=f"short.max_{kind}",
             fix="scale the weights, or raise the limit if your broker lends that much",
         )
-

@@ -22,6 +22,8 @@ class Linear(Section):
 
     weights: Mapping[str, float] = knob("weight of each factor", whole=True)
     weighting: Literal["equal", "score", "inverse_volatility"] = knob("sharing of the equity")
+    short_names: int = knob("names to sell short", ge=0)
+    short_exposure: float = knob("what they are sold short for", ge=0)
 
 
 class Rotation(Section):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import quant_core
+from quant_core.__main__ import VERBS
 from tests.house.source_tree import ROOT, text_files
 
 FENCE = re.compile(r"^ {0,3}```(\w*)[^\n]*\n(.*?)^ {0,3}```\s*$", re.MULTILINE | re.DOTALL)
@@ -20,6 +21,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)")
 FLAG = re.compile(r"(?<!\S)(--[a-z][a-z-]*)")
 COMMENT = re.compile(r"\s*#.*$", re.MULTILINE)
 SCRIPT = re.compile(r"(?:^|\s)((?:run_\w+)\.py)")
+VERB = re.compile(r"(?:^|\s)python -m quant_core ([a-z]+)")
 LANGUAGES = {"python", "bash", "yaml", "toml", "json", "csv", "text", "mermaid"}
 LISTED = ("git clone", "cd ")
 """Beginnings of shell lines that a test cannot run."""
@@ -64,10 +66,10 @@ def without_fences(path: Path) -> str:
 
 
 @cache
-def help_of(script: str) -> str:
-    """What a script answers to ``--help``."""
+def help_of(*script: str) -> str:
+    """What a script, or a verb of the package, answers to ``--help``."""
     answer = subprocess.run(
-        [sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, *script, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
     return answer.stdout
@@ -142,10 +144,14 @@ class TestBlocks:
             return True
         if line.startswith("make "):
             return set(line.split()[1:]) <= make_targets()
-        script = SCRIPT.search(line)
-        if script is None or not (ROOT / script[1]).is_file():
+        script, verb = SCRIPT.search(line), VERB.search(line)
+        if verb is not None:
+            told = help_of("-m", "quant_core", verb[1]) if verb[1] in VERBS else ""
+        elif script is not None and (ROOT / script[1]).is_file():
+            told = help_of(script[1])
+        else:
             return False
-        return {flag for flag in FLAG.findall(line) if flag not in help_of(script[1])} == set()
+        return bool(told) and all(flag in told for flag in FLAG.findall(line))
 
     @pytest.mark.parametrize("path", documents(), ids=str)
     def test_links_within_the_project_lead_somewhere(self, path: Path):

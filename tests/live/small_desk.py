@@ -126,9 +126,7 @@ class Bench:
 
     def run(self) -> bool:
         """The whole replay."""
-        return asyncio.run(
-            replay(self.trader, self.venue, self.clock, (self.days, self.timetable))
-        )
+        return asyncio.run(replay(self.trader, self.venue, self.clock, (self.days, self.timetable)))
 
     def close(self) -> None:
         """End as a crash does: nothing is told to anybody."""

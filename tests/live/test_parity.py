@@ -61,7 +61,7 @@ class TestExamples:
         other = plain_world(decide=lambda row: Weights({"S0": 0.1 * (row % 3)}))
         assert "order 1" in str(difference(other, tmp_path))
 
-    @pytest.mark.parametrize("calls", range(2, 60, 7))
+    @pytest.mark.parametrize("calls", (2, 9, 23))
     def test_a_crash_at_any_write_of_the_journal_costs_nothing(self, tmp_path, calls, monkeypatch):
         """The worker dies before, and in the next life after, the n-th write."""
         world = plain_world(rows=5)
@@ -78,7 +78,7 @@ class TestExamples:
         whole_run(Bench(tmp_path, world))
         assert difference(world, tmp_path) is None
 
-    @pytest.mark.parametrize("calls", (1, 2, 5, 9))
+    @pytest.mark.parametrize("calls", (1, 4))
     def test_a_crash_around_any_order_costs_nothing(self, tmp_path, calls, monkeypatch):
         world = plain_world(rows=5)
         for after in (False, True):
@@ -130,7 +130,7 @@ def crash_at_submit(bench: Bench, calls: int, after: bool, monkeypatch) -> None:
 
 
 class TestProperties:
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def test_any_world_with_everything_in_it(self, data):
         drawn = data.draw(worlds())
@@ -180,7 +180,7 @@ class TestRealData:
         assert run_command(sync_command.COMMAND, words, load_settings) == 0
         words = ["--dataset", "us", "--start", "2017-01-03", "--end", "2017-12-29", *data]
         capfd.readouterr()
-        words = ["parity", *words, "--kills", "10", "--json"]
+        words = ["parity", *words, "--kills", "3", "--json"]
         done = subprocess.run(
             [sys.executable, "-m", "quant_core", *words],
             cwd=ROOT,
@@ -190,5 +190,5 @@ class TestRealData:
         )
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
-        assert told["identical"] and told["kills"] == 10 and told["sessions"] == 251
+        assert told["identical"] and told["kills"] == 3 and told["sessions"] == 251
         assert told["fills"] > 300
