@@ -151,7 +151,8 @@ class Stages:
         self._prepare_sp500()
         return Figure(
             "prove",
-            "all certificates of linear on the S&P 500: 20 cuts, 200 random strategies, 17 conventions",
+            "all certificates of linear on the S&P 500: 20 cuts, 200 random strategies, "
+            "17 conventions",
             _python("-m", "quant_core", "prove", *SP500, *self._at(self._root / "sp500")),
         )
 

@@ -69,6 +69,8 @@ def load_settings(
     >>> class Linear(Section):
     ...     weights: Mapping[str, float] = knob("weight of each factor", whole=True)
     ...     weighting: str = knob("how the names share the equity")
+    ...     short_names: int = knob("names to sell short", ge=0)
+    ...     short_exposure: float = knob("what they are sold short for", ge=0)
     >>> class Rotation(Section):
     ...     assets: Sequence[str] = knob("symbols to choose from", whole=True)
     ...     safe_asset: str = knob("symbol in place of an asset below its trend")
@@ -78,14 +80,14 @@ def load_settings(
     >>> loaded = load_settings("backtest", known, overrides=["rebalance.every=5"], environment={})
     >>> loaded.settings.rebalance, loaded.settings.strategy.options.weights["momentum_12_1"]
     (Every(every=5), 0.6)
-    >>> load_settings("backtest", known, overrides=["execution.slipage=0"], environment={})
+    >>> load_settings("backtest", known, overrides=["report.outputs=here"], environment={})
     Traceback (most recent call last):
         ...
-    quant_core.foundation.errors.ConfigurationError: unknown key 'slipage'
-      expected: one of: cash_buffer, slippage, lot, participation_cap, delisting_return, commission
-      found:    slipage
-      where:    --set execution.slipage
-      fix:      did you mean execution.slippage?
+    quant_core.foundation.errors.ConfigurationError: unknown key 'outputs'
+      expected: one of: html, output
+      found:    outputs
+      where:    --set report.outputs
+      fix:      did you mean report.output?
     """
     folder = _OWN_FOLDER if directory is None else Folder(directory, directory.as_posix())
     variables = os.environ if environment is None else environment

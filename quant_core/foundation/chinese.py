@@ -759,4 +759,5 @@ CHINESE: dict[str, str] = {
     "Clear the kill latch or a halt of the live worker, with a reason that stays in the journal. The worker must have ended.": "解除实盘交易进程的停止锁定或停止状态，理由会留在日志账本中。交易进程必须已经结束。",
     "{entries} entries, unaltered; last hash {last_hash}": "{entries} 条记录，未被改动；最后的哈希 {last_hash}",
     "Verify the journal of the live worker: every line, its hash and its place in the chain. Exit code 1 when anything was edited, removed or moved.": "校验实盘交易进程的日志账本：每一行、它的哈希和它在链中的位置。有任何改动、删除或移动时退出码为 1。",
+    "open": "开盘",
 }

@@ -178,10 +178,12 @@ def read_section(model: type[SectionKind], tree: object) -> SectionKind | tuple[
 
     Examples
     --------
-    >>> read_section(Every, {"every": 5})
-    Every(every=5)
-    >>> read_section(Every, {"every": "5"})
-    (Refusal(kind='type', path=('every',), conflicts=()),)
+    >>> class Trend(Section):
+    ...     sessions: int = knob("length of the average", unit="sessions", ge=1)
+    >>> read_section(Trend, {"sessions": 5})
+    Trend(sessions=5)
+    >>> read_section(Trend, {"sessions": "5"})
+    (Refusal(kind='type', path=('sessions',), conflicts=()),)
     """
     try:
         return model.model_validate(tree)

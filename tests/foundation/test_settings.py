@@ -48,6 +48,15 @@ class Example(Section):
             yield Conflict("depth is the number of weights", ("depth", "weights"), "no", "yes")
 
 
+LIVE_DAY = {
+    "folder": None,
+    "state_interval": 1,
+    "state_validity": 5,
+    "command_lifetime": 30,
+    "settle": 2,
+    "journal_segment": 16,
+    "anchor_every": 100,
+}
 EXAMPLE = {"weights": {"a": 1, "b": 0.5}, "assets": ("X",), "depth": 3, "token": "canary"}
 
 
@@ -55,7 +64,13 @@ def example_settings(**changed: object) -> Settings:
     """Settings with some of their sections exchanged."""
     values: dict[str, object] = {
         "data": DataSettings(
-            dataset="demo", root="data", calendar="XNYS", universe=None, benchmark=None
+            dataset="demo",
+            root="data",
+            calendar="XNYS",
+            universe=None,
+            benchmark=None,
+            minimum_price=None,
+            minimum_turnover=None,
         ),
         "strategy": StrategySettings(
             name="s",
@@ -129,7 +144,7 @@ class TestExamples:
 
     @pytest.mark.parametrize("written", ["9:15", "09:15"])
     def test_times_of_the_day(self, written):
-        day = LiveDaySettings.model_validate({"decision_time": written, "state_interval": 2})
+        day = LiveDaySettings.model_validate({**LIVE_DAY, "decision_time": written})
         assert day.decision_time == time(9, 15)
 
     def test_schedules(self):
@@ -273,7 +288,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("written", ["24:00", "9:60", "915", "9", 555, "9:15:00"])
     def test_what_is_no_time(self, written):
-        refusals = read_section(LiveDaySettings, {"decision_time": written, "state_interval": 2})
+        refusals = read_section(LiveDaySettings, {**LIVE_DAY, "decision_time": written})
         assert [(r.kind, r.path) for r in refusals] == [("type", ("decision_time",))]
 
     @pytest.mark.parametrize("capital", [0, -1.0, 0.999, 1.001e11, float("inf"), 10**400])

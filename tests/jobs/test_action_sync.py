@@ -162,7 +162,7 @@ class TestReference:
             "--actions", str(folder / "actions_all_ashares.parquet"),
         )  # fmt: skip
         assert ran.code == 0, ran.err
-        assert "stored now: dividend 63, rights 8, split 40" in ran.out
+        assert "stored now: dividend 63, split 40, rights 8" in ran.out
 
 
 class TestRefusals:
