@@ -30,6 +30,8 @@ COMMANDS = {
     "run_data_sync.py": ("run_data_sync.py",),
     "run_factor_computation.py": ("run_factor_computation.py",),
     "run_backtest.py": ("run_backtest.py",),
+    "run_live_strategy.py": ("run_live_strategy.py",),
+    "python -m quant_core parity": ("-m", "quant_core", "parity"),
     "python -m quant_core sql": ("-m", "quant_core", "sql"),
     "python -m quant_core prove": ("-m", "quant_core", "prove"),
     "python -m quant_core sweep": ("-m", "quant_core", "sweep"),
