@@ -760,4 +760,6 @@ CHINESE: dict[str, str] = {
     "{entries} entries, unaltered; last hash {last_hash}": "{entries} 条记录，未被改动；最后的哈希 {last_hash}",
     "Verify the journal of the live worker: every line, its hash and its place in the chain. Exit code 1 when anything was edited, removed or moved.": "校验实盘交易进程的日志账本：每一行、它的哈希和它在链中的位置。有任何改动、删除或移动时退出码为 1。",
     "open": "开盘",
+    "the borrow table has {count} holes in which nobody lends; a short position is bought back when one begins: {names}": "借券表有 {count} 处空档无券可借；空档开始时空头被买回：{names}",
+    "{count} symbols of the borrow table are not in the dataset: {names}": "借券表中有 {count} 个代码不在数据集中：{names}",
 }

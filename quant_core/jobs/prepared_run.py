@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from quant_core.backtest_engine import RunWindow, find_window, run_backtest
+from quant_core.data.borrow_table import load_borrow_table
 from quant_core.data.universe import Universe
 from quant_core.data.warehouse import Snapshot
 from quant_core.foundation.language import Say
 from quant_core.foundation.money import micros
-from quant_core.foundation.settings import Settings
+from quant_core.foundation.settings import Settings, ShortSettings
 from quant_core.foundation.types import BoolArray
 from quant_core.jobs.command_line import Request
 from quant_core.jobs.factor_source import SnapshotSource
@@ -98,6 +100,7 @@ def prepare(settings: Settings, request: Request) -> Prepared:
     check_symbols(brain.strategy, snapshot)
     universe = build_universe(settings, snapshot)
     notes = _notes(window, universe, request.say)
+    notes += _borrow_notes(settings.short, snapshot, request.say)
     line = ProgressLine(request.say("Factors"))
     own = own_factors(settings.factors)
     source = SnapshotSource(snapshot, universe)
@@ -129,4 +132,24 @@ def _notes(window: RunWindow, universe: Universe | None, say: Say) -> tuple[str,
         shown = ", ".join(universe.unknown[:10])
         more = ", ..." if len(universe.unknown) > 10 else ""
         notes.append(text.format(count=len(universe.unknown), names=shown + more))
+    return tuple(notes)
+
+
+def _borrow_notes(short: ShortSettings, snapshot: Snapshot, say: Say) -> tuple[str, ...]:
+    """What a borrow table leaves open: sessions in which nobody lends, names nobody knows."""
+    if not short.allowed or short.borrow_table is None:
+        return ()
+    table = load_borrow_table(Path(short.borrow_table), snapshot.axes)
+    notes: list[str] = []
+    if table.holes:
+        text = say(
+            "the borrow table has {count} holes in which nobody lends; a short position is "
+            "bought back when one begins: {names}"
+        )
+        names = ", ".join(f"{hole.symbol} {hole.start}" for hole in table.holes[:5])
+        notes.append(text.format(count=len(table.holes), names=names))
+    if table.unknown:
+        text = say("{count} symbols of the borrow table are not in the dataset: {names}")
+        names = ", ".join(table.unknown[:10])
+        notes.append(text.format(count=len(table.unknown), names=names))
     return tuple(notes)
