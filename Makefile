@@ -54,13 +54,13 @@ $(LIBRARIES): $(INSTALLER) uv.lock
 	@echo "Installing the libraries of uv.lock into $(VENV) ..."
 	@$(UV) sync --locked --inexact --no-dev $$([ -t 2 ] || echo --quiet)
 	@$(PYTHON) -m compileall -q config quant_core
+	@echo "Compiling the session loop, once for each state of its sources ..."
+	@$(PYTHON) -c "from quant_core.compiled_backtest import compile_ahead; compile_ahead()"
 	@touch $@
 
 $(DEVELOPMENT): $(LIBRARIES)
 	@echo "Installing the development tools of uv.lock into $(VENV) ..."
 	@$(UV) sync --locked --inexact $$([ -t 2 ] || echo --quiet)
-	@echo "Compiling the session loop, once for each state of its sources ..."
-	@$(PYTHON) -c "from quant_core.compiled_backtest import compile_ahead; compile_ahead()"
 	@touch $@
 
 .venv-engines-%/.installed: tests/engines/requirements-%.txt | $(INSTALLER)

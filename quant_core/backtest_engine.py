@@ -19,6 +19,7 @@ import numpy as np
 
 from quant_core.compiled_backtest import (
     accepts,
+    compile_ahead,
     is_worthwhile,
     known_answers,
     trade_compiled,
@@ -27,6 +28,7 @@ from quant_core.compiled_history import history_of
 from quant_core.foundation.errors import QuantError, UsageError
 from quant_core.foundation.types import BoolArray, FloatArray, SessionArray
 from quant_core.market import Market
+from quant_core.numerics.execution import trade
 from quant_core.portfolio import Portfolio
 from quant_core.risk.breakers import BreakerState
 from quant_core.settlement import adjust, settle
@@ -125,6 +127,15 @@ def run_backtest(
         if compiled is not None:
             return compiled
     return run_readable(brain, market, window, scheduled, capital_micros, progress)
+
+
+def expect_many_runs(brain: Brain, market: Market, *, compiling: bool) -> None:
+    """Load the compiled loop before many runs that it may trade: for one it may not pay.
+
+    Where its machine code is not on the disk yet, it is made only when ``compiling``.
+    """
+    if accepts(brain, market) and (compiling or trade.is_on_disk):
+        compile_ahead()
 
 
 def _pays(brain: Brain, market: Market, window: RunWindow, scheduled: BoolArray) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from quant_core.backtest_engine import expect_many_runs
 from quant_core.foundation.language import Say
 from quant_core.foundation.settings import Settings
 from quant_core.foundation.timing import monotonic_seconds
@@ -50,6 +51,9 @@ def run(request: Request) -> Outcome:
     output = Path(settings.report.output)
     refuse_unwritable(output)
     prepared = prepare(settings, request)
+    wants_report = settings.report.html and not request.arguments.no_report
+    if wants_report or plan is not None:
+        expect_many_runs(prepared.brain, prepared.market, compiling=plan is not None)
     ready = monotonic_seconds()
     history = _with_benchmark(prepared, prepared.run(prepared.brain, request.say("Backtest")))
     traded = monotonic_seconds()
@@ -64,7 +68,6 @@ def run(request: Request) -> Outcome:
     )
     statistics = statistics_of(stage)
     folder = output / run_id(stage)
-    wants_report = settings.report.html and not request.arguments.no_report
     if plan is not None:
         # The run itself is safe in its folder before the long stress begins.
         write_papers(folder, stage, statistics, wants_report=False)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from quant_core.backtest_engine import expect_many_runs
 from quant_core.certificates.causality import choose_cuts, prove_causality
 from quant_core.certificates.certificate import Certificate, Progress
 from quant_core.certificates.conservation import prove_conservation
@@ -87,6 +88,7 @@ def run(request: Request) -> Outcome:
     output = Path(loaded.settings.report.output)
     refuse_unwritable(output)
     prepared = prepare(loaded.settings, request)
+    expect_many_runs(prepared.brain, prepared.market, compiling=True)
     work = Work(loaded, prepared, cuts, seeds, seed, request.say)
     certificates = [PROOFS[name](work) for name in wanted]
     path = output / "certificates" / f"{_identity(work, wanted)}.html"
