@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +93,9 @@ class Market:
             for action in actions:
                 if isinstance(action, Split):
                     self._splits.setdefault(action.symbol, []).append((row, action.ratio))
-        ends = self._ends()
         self.delisted_rows: dict[int, tuple[str, ...]] = {
-            row: tuple(sorted(symbol for end, symbol in ends if end == row))
-            for row in sorted({row for row, _ in ends})
+            row: tuple(symbol for _, symbol in names)
+            for row, names in groupby(sorted(self._ends()), key=itemgetter(0))
         }
         """Names to be closed at the end of a session, by its row."""
 

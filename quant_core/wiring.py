@@ -15,7 +15,12 @@ from quant_core.data.universe import Universe, load_universe
 from quant_core.data.warehouse import Snapshot, Warehouse
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.panel import MarketPanel, carried_forward
-from quant_core.foundation.settings import DataSettings, ExecutionSettings, Settings
+from quant_core.foundation.settings import (
+    DataSettings,
+    ExecutionSettings,
+    ImpactSettings,
+    Settings,
+)
 from quant_core.foundation.types import FloatMatrix
 from quant_core.market import Market, MarketFacts
 from quant_core.numerics.rolling import delay, ts_mean, ts_std
@@ -25,7 +30,7 @@ from quant_core.strategies import BaseStrategy, create_strategy
 from quant_core.trading.actions import Action
 from quant_core.trading.costs import commission_model
 from quant_core.trading.fills import ExecutionRules
-from quant_core.trading.impact import impact_model
+from quant_core.trading.impact import ImpactModel, impact_model
 from quant_core.trading.market_rules import ReferencePrices, limit_states, market_rules
 from quant_core.trading_day import Brain
 
@@ -76,11 +81,15 @@ def _execution_rules(execution: ExecutionSettings, *, has_volume: bool) -> Execu
         participation_cap=execution.participation_cap if has_volume else None,
         delisting_return=execution.delisting_return,
         commission=commission_model(fees.model, fees.rate, fees.minimum, fees.per_share, fees.cap),
-        impact=None
-        if impact.model == "none"
-        else impact_model(impact.model, impact.spread, impact.coefficient),
+        impact=_impact_model(impact),
         sells_next_session=market_rules(execution.market_rules).settlement_sessions > 0,
     )
+
+
+def _impact_model(impact: ImpactSettings) -> ImpactModel | None:
+    if impact.model == "none":
+        return None
+    return impact_model(impact.model, impact.spread, impact.coefficient)
 
 
 def build_universe(settings: Settings, snapshot: Snapshot) -> Universe | None:
@@ -143,7 +152,8 @@ def build_facts(settings: Settings, snapshot: Snapshot, panel: MarketPanel) -> M
     execution, short = settings.execution, settings.short
     price = _execution_price(execution.price, snapshot, panel)
     volatility, average_volume = None, None
-    if execution.impact.model in ("square_root", "almgren"):
+    model = _impact_model(execution.impact)
+    if model is not None and model.needs_market_facts:
         volatility, average_volume = _impact_inputs(snapshot, panel, execution.impact.sessions)
     borrow = None
     if short.allowed and short.borrow_table is not None:

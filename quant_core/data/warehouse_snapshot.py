@@ -117,6 +117,10 @@ class Snapshot:
         """Whether the version has corporate actions; reads no file."""
         return bool(self.manifest.parts_of("actions"))
 
+    def findings(self) -> pl.DataFrame:
+        """What the quality gate noticed about rows it kept."""
+        return self._table("findings")
+
     def symbol_table(self) -> pl.DataFrame:
         """What the source knew about each symbol; possibly empty."""
         return self._table("symbols")

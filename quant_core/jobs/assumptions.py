@@ -169,7 +169,7 @@ def _delistings(loss: float, snapshot: Snapshot, say: Say) -> list[str]:
         return []
     text = say("A delisted name is closed after its last session at its last close times {kept}.")
     told = [text.format(kept=f"{1 + loss:g}")]
-    inferred = snapshot.tables().findings["kind"].to_list().count(INFERRED)
+    inferred = snapshot.findings()["kind"].to_list().count(INFERRED)
     if inferred:
         sentence = say(
             "The dataset states no delisting dates: {count} were inferred from the last price of "

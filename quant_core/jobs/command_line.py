@@ -42,6 +42,16 @@ EXIT_CODES = {
 }
 """What a script's exit code means."""
 
+RUN_SHORT_FORMS = {
+    "--dataset": "data.dataset",
+    "--start": "backtest.start",
+    "--end": "backtest.end",
+    "--capital": "backtest.capital",
+    "--strategy": "strategy.type",
+    "--output": "report.output",
+}
+"""Short forms of the commands that trade a window and write results."""
+
 
 class SettingsLoader(Protocol):
     """The loader of ``config``: the root scripts hand it in, because nobody imports it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from quant_core.foundation.language import Say
-from quant_core.jobs.command_line import Command, Outcome, Request
+from quant_core.jobs.command_line import RUN_SHORT_FORMS, Command, Outcome, Request
 
 CUTS = 20
 SEEDS = 200
@@ -54,12 +54,5 @@ COMMAND = Command(
     ),
     add_arguments=add_arguments,
     run=run,
-    short_forms={
-        "--dataset": "data.dataset",
-        "--start": "backtest.start",
-        "--end": "backtest.end",
-        "--capital": "backtest.capital",
-        "--strategy": "strategy.type",
-        "--output": "report.output",
-    },
+    short_forms=RUN_SHORT_FORMS,
 )

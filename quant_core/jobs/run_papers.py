@@ -213,13 +213,7 @@ def _counts(history: RunHistory) -> dict[str, int]:
 
 def _traded_and_costs(history: RunHistory) -> tuple[FloatArray, FloatArray]:
     """Value traded, and commission plus slippage, per session in currency units."""
-    rows = {day: i for i, day in enumerate(history.sessions.tolist())}
-    traded = np.zeros(len(rows), dtype=np.int64)
-    costs = np.zeros(len(rows), dtype=np.int64)
-    for fill in history.fills:
-        row = rows[fill.session]
-        traded[row] += fill.notional_micros
-        costs[row] += fill.commission_micros + fill.slippage_micros
+    traded, costs = history.traded_and_costs_micros()
     return traded / 1e6, costs / 1e6
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quant_core.foundation.errors import InvariantBroken
+from quant_core.foundation.panel import carried_forward
 from quant_core.foundation.types import FloatArray, IntArray, SessionArray
 from quant_core.performance.returns import calendar_growth_rate, returns_since_start
 
@@ -118,8 +119,8 @@ def benchmark_curve(own: RunCurve, values: FloatArray, capital: float) -> RunCur
             found=f"{len(values)} values",
         )
     known = np.isfinite(values)
-    last_known = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
-    carried = np.where(last_known >= 0, values[np.maximum(last_known, 0)], capital)
+    held = carried_forward(values)
+    carried = np.where(np.isfinite(held), held, capital)
     returns = np.where(known, _known_returns(carried, capital), np.nan)
     return RunCurve(own.sessions, carried, capital, returns, own.rate, own.periods_per_year)
 

@@ -36,7 +36,6 @@ from quant_core.performance.returns import per_period_rate
 from quant_core.performance.sharpe_inference import SharpeSample
 from quant_core.strategies.rules import LinearStrategy
 from quant_core.sweeps.rankings import Rankings
-from quant_core.trading.history import RunHistory
 from quant_core.trading.orders import OrderStatus, Reason
 from quant_core.trading_day import Brain
 
@@ -155,7 +154,7 @@ def _readable(world: World, trial: Trial) -> _Outcome:
     history = run_backtest(
         trial.brain, world.market, world.window, trial.scheduled, trial.capital_micros
     )
-    traded, costs = _traded_and_costs(history)
+    traded, costs = history.traded_and_costs_micros()
     parts = (history.equity_micros, history.cash_micros, history.receivable_micros)
     ended = [order.status for order in history.orders]
     return _Outcome(
@@ -163,17 +162,6 @@ def _readable(world: World, trial: Trial) -> _Outcome:
         ended.count(OrderStatus.FILLED),
         ended.count(OrderStatus.TRUNCATED),
     )
-
-
-def _traded_and_costs(history: RunHistory) -> tuple[IntArray, IntArray]:
-    rows = {day: i for i, day in enumerate(history.sessions.tolist())}
-    traded = np.zeros(len(rows), dtype=np.int64)
-    costs = np.zeros(len(rows), dtype=np.int64)
-    for fill in history.fills:
-        row = rows[fill.session]
-        traded[row] += fill.notional_micros
-        costs[row] += fill.commission_micros + fill.slippage_micros
-    return traded, costs
 
 
 def _numbers(world: World, trial: Trial, outcome: _Outcome) -> Mapping[str, int | float | None]:

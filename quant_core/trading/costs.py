@@ -26,7 +26,6 @@ from quant_core.trading.fees import (
     per_share_fees,
     rate_fees,
 )
-from quant_core.trading.orders import Side
 
 Row = TypeVar("Row")
 
@@ -210,34 +209,3 @@ def commission_model(
                 found=name,
                 where="execution.commission.model",
             )
-
-
-def affordable_shares(
-    side: Side,
-    requested: int,
-    price_micros: int,
-    cash_micros: int,
-    lot: int,
-    commission: FeeSchedule,
-) -> int:
-    """Largest multiple of ``lot`` up to ``requested`` that ``cash_micros`` pays for.
-
-    The cost of ``m`` shares is ``m * price + charge(side, m)``; it must not exceed the
-    cash. Found by halving, because the cost never falls as ``m`` rises.
-
-    Examples
-    --------
-    >>> affordable_shares(Side.BUY, 100, 1_000_000, 50_500_000, 1, FREE)
-    50
-    >>> affordable_shares(Side.BUY, 100, 1_000_000, 50_500_000, 20, FREE)
-    40
-    """
-    low, high = 0, requested // lot
-    while low < high:
-        middle = (low + high + 1) // 2
-        shares = middle * lot
-        if shares * price_micros + commission.charge(side, shares, price_micros) <= cash_micros:
-            low = middle
-        else:
-            high = middle - 1
-    return low * lot

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from quant_core.foundation.types import BoolArray, FloatArray, IntArray, Session, SessionArray
 from quant_core.trading.events import Fill
 from quant_core.trading.orders import OrderRecord
@@ -67,3 +69,14 @@ class RunHistory:
     fills: tuple[Fill, ...]
     positions: PositionHistory
     incidents: tuple[Incident, ...]
+
+    def traded_and_costs_micros(self) -> tuple[IntArray, IntArray]:
+        """Value traded, and commission plus slippage, of each session in micros."""
+        rows = {day: i for i, day in enumerate(self.sessions.tolist())}
+        traded = np.zeros(len(rows), dtype=np.int64)
+        costs = np.zeros(len(rows), dtype=np.int64)
+        for fill in self.fills:
+            row = rows[fill.session]
+            traded[row] += fill.notional_micros
+            costs[row] += fill.commission_micros + fill.slippage_micros
+        return traded, costs

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant_core.foundation.errors import ConfigurationError
-from quant_core.foundation.panel import Axes
+from quant_core.foundation.panel import Axes, carried_forward
 from quant_core.foundation.types import BoolArray, FloatMatrix, IntArray, SessionArray
 
 FREE = 0
@@ -289,12 +289,8 @@ def _listing(board: Board, session: np.datetime64) -> Listing:
 def _previous(reference: ReferencePrices, columns: IntArray) -> FloatMatrix:
     """The price the limits are measured from; NaN = unknown."""
     close = reference.close[:, columns]
-    valid = np.isfinite(close) & (close > 0.0)
-    rows = np.where(valid, np.arange(len(close))[:, None], -1)
-    latest = np.maximum.accumulate(rows, axis=0)[:-1]
     before = np.full(close.shape, np.nan)
-    known = np.take_along_axis(close, np.maximum(latest, 0), axis=0)
-    before[1:] = np.where(latest >= 0, known, np.nan)
+    before[1:] = carried_forward(np.where(close > 0.0, close, np.nan))[:-1]
     if reference.previous_close is not None:
         stated = reference.previous_close[:, columns]
         before = np.where(np.isfinite(stated), stated, before)

@@ -15,7 +15,6 @@ from quant_core.trading.costs import (
     COMMISSION_MODELS,
     IBKR_FIXED,
     PUBLISHED,
-    affordable_shares,
     commission_model,
     regulatory_fees,
 )
@@ -29,6 +28,7 @@ from quant_core.trading.fees import (
     per_share_fees,
     rate_fees,
 )
+from quant_core.trading.fills import largest_multiple
 from quant_core.trading.orders import Side
 
 DAY = date(2024, 1, 2)
@@ -218,7 +218,9 @@ class TestReference:
     def test_affordable_is_the_largest_multiple_that_cash_pays_for(
         self, requested, price, cash, lot, schedule, side
     ):
-        found = affordable_shares(side, requested, price, cash, lot, schedule)
+        found = largest_multiple(
+            requested, lot, lambda m: m * price + schedule.charge(side, m, price) <= cash
+        )
         multiples = range(0, requested + 1, lot)
         fits = [m for m in multiples if m * price + schedule.charge(side, m, price) <= cash]
         assert found == max(fits)
