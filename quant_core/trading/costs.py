@@ -94,6 +94,7 @@ def regulatory_fees(session: Session) -> tuple[Fee, ...]:
 
     Examples
     --------
+    >>> from quant_core.trading.orders import Side
     >>> [fee.charge(Side.SELL, 1_000, 50_000_000) for fee in regulatory_fees(date(2024, 6, 3))]
     [1390000, 166000]
     """
@@ -186,6 +187,7 @@ def commission_model(
 
     Examples
     --------
+    >>> from quant_core.trading.orders import Side
     >>> day = date(2024, 1, 2)
     >>> commission_model("bps", 0.001, 0.0).on(day).charge(Side.BUY, 10, 1_000_000)
     10000
