@@ -26,6 +26,7 @@ class Verb(NamedTuple):
 VERBS: dict[str, Verb] = {
     "audit": Verb("quant_core.jobs.audit_command", "whether the live journal is unaltered"),
     "command": Verb("quant_core.jobs.command_command", "STOP, FLAT or CANCEL for the live worker"),
+    "drill": Verb("quant_core.jobs.drill_command", "crash, command and state drills of the worker"),
     "parity": Verb("quant_core.jobs.parity_command", "the live worker against the backtest"),
     "prove": Verb("quant_core.jobs.prove_command", "certificates that a run's numbers are honest"),
     "resume": Verb("quant_core.jobs.resume_command", "let a killed or halted worker trade again"),

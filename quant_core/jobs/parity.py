@@ -11,7 +11,8 @@ import multiprocessing
 import random
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +20,6 @@ from quant_core.backtest_engine import run_readable
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.money import micros
 from quant_core.foundation.settings_live import LiveSettings
-from quant_core.foundation.timing import monotonic_seconds
 from quant_core.jobs.command_line import Outcome, Request
 from quant_core.jobs.live_parts import ReplayPlan, run_replay
 from quant_core.jobs.prepared_run import prepare
@@ -35,8 +35,12 @@ from quant_core.trading.actions import Rename
 from quant_core.trading.history import RunHistory
 from quant_core.trading.orders import OrderRecord, OrderStatus
 
-MOST_STARTS = 20
-"""Starts a kill: more of them mean that the worker does not get on."""
+LAST_KILL = 0.9
+"""Share of the journal of a whole replay after which nobody is killed any more."""
+
+LOOK_SECONDS = 0.002
+LATER_SECONDS = 0.02
+"""How often the size is looked at, and how much later than its moment a kill falls at most."""
 
 
 NEVER_SENT = "never sent"
@@ -84,49 +88,62 @@ def _ignore(_: object) -> None:
 def run_killed(plan: ReplayPlan, kills: int, seed: int) -> int:
     """Run the replay to its end, with ``kills`` ends by SIGKILL before; returns the kills done.
 
+    A kill falls a little after the journal has grown past a random size, so that the moments
+    lie over the whole replay however fast the machine is.
+
     Raises
     ------
     InvariantBroken
-        If the worker fails by itself, or gets nowhere.
+        If the worker fails by itself.
     """
     chance = random.Random(seed)
-    done, span = 0, 0.0
+    journal, whole = plan.folder / JOURNAL_FOLDER, 0
     if kills:
-        span = _seconds_of_a_run(plan)
-    for _ in range(MOST_STARTS * (kills + 1)):
-        process = multiprocessing.get_context("fork").Process(target=_child, args=(plan,))
-        process.start()
-        if done < kills:
-            process.join(chance.uniform(0.0, 2.0 * span / (kills + 1)))
-        else:
-            process.join()
-        if process.is_alive():
-            process.kill()
-            process.join()
-            done += 1
-        elif process.exitcode != 0:
-            raise InvariantBroken("the worker failed", found=f"exit code {process.exitcode}")
-        else:
+        whole = _journal_of_a_run(plan)
+    moments = sorted(chance.randrange(int(whole * LAST_KILL)) for _ in range(kills))
+    for done, moment in enumerate(moments):
+        process = _begin(plan)
+        while process.is_alive() and _size(journal) < moment:
+            process.join(LOOK_SECONDS)
+        process.join(chance.uniform(0.0, LATER_SECONDS))
+        if not process.is_alive():
+            _must_have_succeeded(process)
             return done
-    raise InvariantBroken("the replay does not reach its end", found=f"{done} kills")
-
-
-def _seconds_of_a_run(plan: ReplayPlan) -> float:
-    """How long an undisturbed replay takes, tried in a folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="parity-") as place:
-        trial = ReplayPlan(
-            plan.prepared,
-            plan.settings,
-            Path(place),
-            plan.effective_settings,
-            plan.post,
-            plan.log,
-        )
-        process = multiprocessing.get_context("fork").Process(target=_child, args=(trial,))
-        started = monotonic_seconds()
-        process.start()
+        process.kill()
         process.join()
-        return monotonic_seconds() - started
+    process = _begin(plan)
+    process.join()
+    _must_have_succeeded(process)
+    return kills
+
+
+def _begin(plan: ReplayPlan) -> BaseProcess:
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(plan,))
+    process.start()
+    return process
+
+
+def _must_have_succeeded(process: BaseProcess) -> None:
+    if process.exitcode != 0:
+        raise InvariantBroken("the worker failed", found=f"exit code {process.exitcode}")
+
+
+def _journal_of_a_run(plan: ReplayPlan) -> int:
+    """How large the journal of an undisturbed replay is, tried in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="parity-") as place:
+        trial = replace(plan, folder=Path(place))
+        process = _begin(trial)
+        process.join()
+        _must_have_succeeded(process)
+        return _size(trial.folder / JOURNAL_FOLDER)
+
+
+def _size(journal: Path) -> int:
+    """Bytes of all files of a journal; 0 before there is one."""
+    try:
+        return sum(path.stat().st_size for path in journal.iterdir())
+    except FileNotFoundError:
+        return 0
 
 
 def _child(plan: ReplayPlan) -> None:

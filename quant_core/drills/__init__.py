@@ -1,0 +1,1 @@
+"""Drills: what could go wrong in real life, done on purpose, counted, and able to fail."""
