@@ -117,13 +117,20 @@ def _effective_yaml(settings: Settings, merged: Entries) -> str:
     )
 
 
-def _mask(tree: dict[str, object], path: TreePath) -> None:
+def _mask(tree: object, path: TreePath) -> None:
     """Replace the value at ``path``, if the effective configuration has it."""
-    *sections, key = (str(part) for part in path)
+    *sections, key = path
     for section in sections:
-        below = tree.get(section)
-        if not isinstance(below, dict):
-            return
-        tree = cast("dict[str, object]", below)
-    if tree.get(key) is not None:
-        tree[key] = MASK
+        tree = _below(tree, section)
+    if _below(tree, key) is not None:
+        cast("dict[str | int, object]", tree)[key] = MASK
+
+
+def _below(tree: object, key: str | int) -> object:
+    """What stands at a key of a mapping or a place of a list; None where nothing does."""
+    if isinstance(tree, dict):
+        return cast("dict[str | int, object]", tree).get(key)
+    if isinstance(tree, list) and isinstance(key, int):
+        entries = cast("list[object]", tree)
+        return entries[key] if key < len(entries) else None
+    return None

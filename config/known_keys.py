@@ -76,8 +76,8 @@ class KnownKey:
 
     @property
     def is_secret(self) -> bool:
-        """Whether the value may appear nowhere."""
-        return bare(Secret) in choices_of(self.annotation)
+        """Whether the value, or an entry of it, may appear nowhere."""
+        return _holds_secret(self.annotation)
 
 
 _MAPPINGS = (dict, get_origin(Mapping[str, float]))
@@ -142,6 +142,13 @@ def element_of(annotation: Annotation) -> Annotation:
             arguments = [member for member in get_args(choice) if member is not Ellipsis]
             return arguments[-1]
     return annotation
+
+
+def _holds_secret(annotation: Annotation) -> bool:
+    if bare(Secret) in choices_of(annotation):
+        return True
+    entry = element_of(annotation)
+    return entry is not annotation and _holds_secret(entry)
 
 
 def _literals(annotation: Annotation) -> tuple[str, ...]:

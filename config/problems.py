@@ -13,6 +13,7 @@ from quant_core.foundation.settings_section import MASK, Conflict, Refusal
 
 LONGEST_SHOWN = 80
 
+_NAME = re.compile(r"[\w.-]{1,64}")
 _NOT_FINITE = re.compile(r"[-+]?\.?(nan|inf|infinity)", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
 _YES_OR_NO = frozenset({"yes", "no", "on", "off", "true", "false"})
@@ -40,13 +41,21 @@ class Findings:
     def _unknown(self, path: TreePath) -> ConfigurationError:
         *section, key = path
         siblings = [known[-1] for known in self.known if [*known[:-1]] == section]
+        shown = self._shown_key(path)
         return ConfigurationError(
-            f"unknown key {key!r}",
+            f"unknown key {shown!r}",
             expected="one of: " + ", ".join(siblings),
-            found=str(key),
-            where=self._where(path),
+            found=shown,
+            where=self._where(path, (*section, shown)),
             fix=self._nearest(str(key), dotted((*section,)), siblings),
         )
+
+    def _shown_key(self, path: TreePath) -> str:
+        """An unknown key; masked if it looks like a secret that lost its list or its key."""
+        *section, key = path
+        is_name = _NAME.fullmatch(str(key)) is not None
+        masked = not is_name and self._is_secret((*section,), find(self.merged, path))
+        return MASK if masked else str(key)
 
     def _nearest(self, key: str, section: str, siblings: list[str]) -> str:
         """The key itself in another section, or one written alike, nearest section first."""
@@ -102,14 +111,17 @@ class Findings:
                 return replace(key, annotation=entry, bounds=(), choices=())
         return KnownKey(object)
 
-    def _where(self, path: TreePath) -> str:
-        """Where the value stands; for a value that is nowhere, the nearest section above."""
+    def _where(self, path: TreePath, shown: TreePath = ()) -> str:
+        """Where the value stands; for a value that is nowhere, the nearest section above.
+
+        ``shown`` is the path as it may be written, where it is another one.
+        """
         for length in range(len(path), -1, -1):
             node = find(self.merged, path[:length])
             part_of_a_key = isinstance(node, Entries) and node.addressed
             if node is not None and not (part_of_a_key and length < len(path)):
-                return node.source.where(node.line, dotted(path))
-        return dotted(path)
+                return node.source.where(node.line, dotted(shown or path))
+        return dotted(shown or path)
 
     def _is_secret(self, path: TreePath, node: Node | None) -> bool:
         """A secret itself, or something that stands where a section with secrets belongs."""

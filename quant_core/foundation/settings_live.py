@@ -107,16 +107,23 @@ class EmailSettings(Section):
     enabled: bool = knob("send alerts by e-mail")
     host: Text | None = knob("mail server")
     port: int = knob("port of the mail server", ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = knob(
+        "encryption; none = in clear, for a server on this machine"
+    )
+    timeout_seconds: float = knob("the most that one mail may take", unit="seconds", gt=0, le=600)
+    ca_file: Text | None = knob("file of certificates to trust besides the system's; null = none")
     user: Text | None = knob("account on the mail server; null = no sign-in")
     password: Secret | None = knob("password of the account, in secrets.yaml")
     sender: Text | None = knob("address the alerts come from")
     recipients: Sequence[Text] = knob("addresses the alerts go to", whole=True)
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Alerts that are switched on need a server and addresses."""
+        """Alerts that are switched on need a server, addresses, and a whole account or none."""
+        if not self.enabled:
+            return
         needed = {"host": self.host, "sender": self.sender, "recipients": self.recipients}
         empty = tuple(key for key, value in needed.items() if not value)
-        if self.enabled and empty:
+        if empty:
             yield Conflict(
                 "alerts by e-mail are on but cannot be sent",
                 keys=empty,
@@ -124,12 +131,50 @@ class EmailSettings(Section):
                 found="nothing",
                 fix="fill them in, or set notify.email.enabled to false",
             )
+        if (self.user is None) != (self.password is None):
+            given, absent = ("user", "password") if self.password is None else ("password", "user")
+            yield Conflict(
+                "the account on the mail server is incomplete",
+                keys=(absent,),
+                expected="user and password, or neither for a server without sign-in",
+                found=f"a {given} without a {absent}",
+                fix=f"give notify.email.{absent} in secrets.yaml, or set {given} to null",
+            )
+
+
+class OutboxSettings(Section):
+    """Alerts on disk until they are delivered."""
+
+    pending: int = knob("most alerts that wait", unit="alerts", ge=10, le=100_000)
+    held: int = knob("most that wait in memory alone", unit="alerts", ge=0, le=100_000)
+    sent: int = knob("delivered alerts that are kept", unit="alerts", ge=1, le=100_000)
+    repeat_seconds: float = knob(
+        "alerts of one key within this are one message", unit="seconds", ge=0, le=86_400
+    )
+    first_retry_seconds: float = knob(
+        "rest after the first failure; doubles with each", unit="seconds", gt=0, le=3_600
+    )
+    longest_retry_seconds: float = knob("longest rest", unit="seconds", gt=0, le=86_400)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """The longest rest is at least the first one."""
+        if not self.longest_retry_seconds >= self.first_retry_seconds:
+            yield Conflict(
+                "the longest rest of the alerts is shorter than the first one",
+                keys=("longest_retry_seconds",),
+                expected=f"at least first_retry_seconds, {self.first_retry_seconds:g} s",
+                found=f"{self.longest_retry_seconds:g} s",
+            )
 
 
 class NotifySettings(Section):
     """Who is told, and how."""
 
     email: EmailSettings
+    channels: Sequence[Secret] = knob(
+        "addresses of apprise such as tgram://token/chat, in secrets.yaml", whole=True
+    )
+    outbox: OutboxSettings
 
 
 class LiveSettings(Settings):

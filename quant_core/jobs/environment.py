@@ -5,6 +5,7 @@ Only the standard library is imported here, because nothing else may be installe
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -15,13 +16,25 @@ PROJECT = Path(__file__).resolve().parents[2]
 INTERRUPTED = 130
 
 
+PATIENCE = 1_000_000
+"""Objects more than before at which garbage is searched for: see :func:`interruptible`."""
+
+
 def interruptible(main: Callable[[], int]) -> int:
-    """Exit code of ``main``; Ctrl-C while its libraries are loading shows no traceback."""
+    """Exit code of ``main``; Ctrl-C while its libraries are loading shows no traceback.
+
+    A script makes many objects that stay until its end, libraries above all. Searching them
+    for garbage again and again, and once more at the exit, is a tenth of a short run; so it
+    is done rarely, and at the exit not at all.
+    """
+    gc.set_threshold(PATIENCE)
     try:
         return main()
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return INTERRUPTED
+    finally:
+        gc.freeze()
 
 
 def ensure_environment(module: str = "") -> None:

@@ -39,7 +39,9 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
 
     A position without a usable quote is shown at its mark of the last close.
     """
-    equity = _equity_micros(state, shown.quotes)
+    positions, value = _positions(state, shown.quotes)
+    # Cash, receivables of the last close, and positions at their latest prices.
+    equity = state.portfolio.cash_micros + value + state.book.receivable_micros
     start = state.book if state.day is None else state.day.book
     return {
         "mode": shown.mode.value,
@@ -55,7 +57,7 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
         "cash": state.portfolio.cash_micros / 1e6,
         "day_pnl": (equity - start.equity_micros) / 1e6,
         "total_pnl": (equity - state.capital_micros) / 1e6,
-        "positions": _positions(state, shown.quotes),
+        "positions": positions,
         "open_orders": [_order(order) for order in state.open_orders],
         "fills": _fills(state),
         "limits": [
@@ -88,36 +90,34 @@ def engine_status(state: WorkerState, *, connected: bool) -> str:
     return "monitoring" if connected else "disconnected"
 
 
-def _equity_micros(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> int:
-    """Cash, receivables of the last close, and positions at their latest prices."""
-    portfolio = state.portfolio
-    value = sum(portfolio.shares_of(s) * _price(state, s, quotes) for s in portfolio.held)
-    return portfolio.cash_micros + value + state.book.receivable_micros
-
-
-def _price(state: WorkerState, symbol: str, quotes: Mapping[str, PriceQuote]) -> int:
-    quote = quotes.get(symbol)
-    if quote is None or quote.kind is QuoteKind.NONE or quote.price_micros <= 0:
-        return state.portfolio.mark_of(symbol)
-    return quote.price_micros
-
-
-def _positions(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> list[dict[str, object]]:
+def _positions(
+    state: WorkerState, quotes: Mapping[str, PriceQuote]
+) -> tuple[list[dict[str, object]], int]:
+    """A row for every position, and what they are worth together in micros."""
     rows: list[dict[str, object]] = []
-    for symbol in state.portfolio.held:
-        shares, price = state.portfolio.shares_of(symbol), _price(state, symbol, quotes)
-        quote = quotes.get(symbol)
+    portfolio, whole = state.portfolio, 0
+    # Most quotes are of one instant, and its text is what costs.
+    at: datetime | None = None
+    at_text: str | None = None
+    for symbol in portfolio.held:
+        quote, shares = quotes.get(symbol), portfolio.shares_of(symbol)
+        if quote is not None and quote.at != at:
+            at, at_text = quote.at, quote.at.isoformat()
+        usable = quote is not None and quote.kind is not QuoteKind.NONE and quote.price_micros > 0
+        price = quote.price_micros if quote and usable else portfolio.mark_of(symbol)
+        value = shares * price
+        whole += value
         rows.append(
             {
                 "symbol": symbol,
                 "shares": shares,
                 "price": price / 1e6,
-                "value": shares * price / 1e6,
+                "value": value / 1e6,
                 "price_kind": "mark" if quote is None else quote.kind.value,
-                "price_at": None if quote is None else quote.at.isoformat(),
+                "price_at": None if quote is None else at_text,
             }
         )
-    return rows
+    return rows, whole
 
 
 def _order(order: LiveOrder) -> dict[str, object]:

@@ -8,6 +8,7 @@ place up to which the broker was read stays before it, so that a crash loses not
 from __future__ import annotations
 
 import copy
+from collections import ChainMap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ from quant_core.live.journal_account import AccountMoved, BrokerRead, DuesPaid, 
 from quant_core.live.journal_entries import Body, Noted
 from quant_core.live.journal_orders import FillReceived
 from quant_core.live.order_desk import seen_bodies
-from quant_core.live.order_life import OrderStage
+from quant_core.live.order_life import LiveOrder, OrderStage
 from quant_core.live.worker_state import LedgerBody, WorkerState, move_ledger
 
 
@@ -139,7 +140,7 @@ class _Batch:
         self._trial = copy.deepcopy(state.portfolio)
         self._taken: list[LedgerBody] = []
         self._seen: set[str] = set()
-        self._orders = dict(state.orders)
+        self._orders = ChainMap[str, LiveOrder]({}, state.orders)
         self.bodies: list[Body] = []
         self._before = made
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from quant_core.live.journal_kinds import TradingState as JournalledState
 from quant_core.live.journal_orders import OrderIntent as PlannedOrder
-from quant_core.live.order_life import LiveOrder
+from quant_core.live.order_life import LiveOrder, OrderStage
 from quant_core.live.worker_state import WorkerState
 from quant_core.market import Market
 from quant_core.numerics.rolling import ts_mean
@@ -25,6 +25,7 @@ from quant_core.risk.gate_inputs import (
 )
 
 VOLUME_SESSIONS = 20
+MINUTE = 60.0
 
 STATES = {
     JournalledState.ACTIVE: TradingState.NORMAL,
@@ -34,12 +35,46 @@ STATES = {
 """The gate's word for each trading state of the journal."""
 
 
+class SendTimes:
+    """When each order of this process was sent, by the exchange's time.
+
+    An order that was sent before the worker started counts from when it is first asked for:
+    as young as it can be.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> times, noon = SendTimes(), datetime(2024, 1, 2, 12, tzinfo=UTC)
+    >>> times.note("a", noon)
+    >>> later = noon.replace(minute=2)
+    >>> times.age("a", later), times.age("b", later), times.age("b", later.replace(minute=3))
+    (120.0, 0.0, 60.0)
+    """
+
+    def __init__(self) -> None:
+        self._at: dict[str, datetime] = {}
+
+    def note(self, reference: str, now: datetime) -> None:
+        """An order leaves at this instant."""
+        self._at[reference] = now
+
+    def age(self, reference: str, now: datetime) -> float:
+        """Seconds since an order left, never negative."""
+        return max((now - self._at.setdefault(reference, now)).total_seconds(), 0.0)
+
+    def forget(self) -> None:
+        """A session is over: nobody asks for its orders any more."""
+        self._at.clear()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """The present as far as the gate asks for it; None = not known.
 
     ``cut_off`` is the instant at which the session takes no more of the orders;
-    ``reconciled_at`` the last time the books agreed, None while they do not.
+    ``reconciled_at`` the last time the books agreed, None while they do not;
+    ``equity_micros`` the account at the latest prices, None where nobody valued it since
+    the last close; ``restricted`` the names that may not be traded today.
     """
 
     now: datetime
@@ -52,6 +87,9 @@ class Moment:
     expected_version: str | None
     reconciled_at: datetime | None
     killed: bool
+    equity_micros: int | None = None
+    restricted: frozenset[str] | None = frozenset()
+    sent: SendTimes = field(default_factory=SendTimes)
     market: Market | None = None
     row: int = 0
 
@@ -80,12 +118,13 @@ def gate_intent(planned: PlannedOrder) -> OrderIntent:
 def gate_inputs(state: WorkerState, batch: Sequence[PlannedOrder], moment: Moment) -> GateInputs:
     """Everything the gate asks for, with the orders of ``batch`` not yet among the open ones."""
     judged = {planned.reference for planned in batch}
-    others = [order for name, order in state.orders.items() if name not in judged]
-    today = [order for order in others if _is_of(order, state) and order.broker_order]
-    book = state.book
+    day = state.orders_of_day()
+    today = [o for o in day if _was_sent(o) and o.intent.reference not in judged]
+    ages = {o.intent.reference: moment.sent.age(o.intent.reference, moment.now) for o in today}
+    others = [order for order in state.open_orders if order.intent.reference not in judged]
+    book, valued = state.book, moment.equity_micros
     held = {s: p.mark_micros for s, p in book.positions.items()}
     fills = [] if state.day is None else state.day.fills
-    start = book if state.day is None else state.day.book
     return GateInputs(
         account=moment.account,
         configured_account=moment.configured_account,
@@ -93,22 +132,22 @@ def gate_inputs(state: WorkerState, batch: Sequence[PlannedOrder], moment: Momen
         state=STATES[state.trading_state],
         accepts_orders=moment.accepts_orders,
         seconds_to_cut_off=_seconds(moment.now, moment.cut_off),
-        equity_micros=book.equity_micros,
+        equity_micros=book.equity_micros if valued is None else valued,
         cash_micros=state.portfolio.cash_micros,
-        day_start_equity_micros=start.equity_micros,
+        day_start_equity_micros=state.day_start_micros,
         peak_equity_micros=state.peak_micros,
         positions={
             symbol: MarkedPosition(state.portfolio.shares_of(symbol), held.get(symbol))
             for symbol in state.portfolio.held
         },
-        open_orders=tuple(_open_order(order) for order in others if order.is_open),
+        open_orders=tuple(_open_order(order) for order in others),
         average_volumes=_average_volumes(batch, moment),
         previous_closes={planned.symbol: planned.signal_price_micros for planned in batch},
-        orders_last_minute=0,
+        orders_last_minute=sum(age < MINUTE for age in ages.values()),
         orders_today=len(today),
         turnover_today_micros=sum(fill.fill().notional_micros for fill in fills),
-        recent_orders=tuple(_sent_order(order) for order in today),
-        restricted=frozenset(),
+        recent_orders=tuple(_sent_order(o, ages[o.intent.reference]) for o in today),
+        restricted=moment.restricted,
         data_age_sessions=moment.data_age_sessions,
         data_hash=moment.data_version,
         expected_data_hash=moment.expected_version,
@@ -129,20 +168,20 @@ def _parents(batch: Sequence[PlannedOrder], state: WorkerState) -> Mapping[str, 
     return parents
 
 
-def _is_of(order: LiveOrder, state: WorkerState) -> bool:
-    return state.day is not None and order.intent.session == state.day.session
-
-
 def _open_order(order: LiveOrder) -> OpenOrder:
     price = max(order.intent.limit_micros or 0, order.intent.signal_price_micros)
     return OpenOrder(order.symbol, order.intent.side, order.remaining, price or None)
 
 
-def _sent_order(order: LiveOrder) -> SentOrder:
+def _was_sent(order: LiveOrder) -> bool:
+    """Whether it left, or may have; what the gate or the worker kept back did not."""
+    return bool(order.broker_order) or order.stage in (OrderStage.SENT, OrderStage.UNKNOWN)
+
+
+def _sent_order(order: LiveOrder, age_seconds: float) -> SentOrder:
     intent = order.intent
-    return SentOrder(
-        intent.symbol, intent.side, intent.shares, f"{intent.session}-{intent.purpose}", 0.0
-    )
+    decision = f"{intent.session}-{intent.purpose}"
+    return SentOrder(intent.symbol, intent.side, intent.shares, decision, age_seconds)
 
 
 def _average_volumes(batch: Sequence[PlannedOrder], moment: Moment) -> dict[str, float | None]:

@@ -161,6 +161,8 @@ class OrderDesk:
         going = [intent for intent in [*waiting, *new] if intent.reference not in refused]
         if self._write_ahead:
             self._chronicle.record(ahead)
+        for intent in going:
+            moment.sent.note(intent.reference, moment.now)
         outcomes = await self._submit_all(going, [*planned])
         self._chronicle.record(outcomes if self._write_ahead else [*ahead, *outcomes])
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from quant_core.foundation.types import Session
 from quant_core.live.data_bridge import DataDay
-from quant_core.live.gate_view import Moment
+from quant_core.live.gate_view import Moment, SendTimes
 from quant_core.live.ipc import kill_requested
+from quant_core.live.loss_watch import LossWatch
 from quant_core.live.timetable import Timetable
 
 
@@ -24,6 +25,8 @@ class Present:
     now : callable
         The exchange's present.
     timetable : Timetable
+    losses : LossWatch
+        Has the latest valuation.
     """
 
     def __init__(
@@ -32,11 +35,14 @@ class Present:
         folder: Path,
         now: Callable[[], datetime],
         timetable: Timetable,
+        losses: LossWatch,
     ) -> None:
         self._configured = configured_account
         self._folder = folder
         self.now = now
         self.timetable = timetable
+        self.losses = losses
+        self.sent = SendTimes()
         self.account: str | None = None
         """The account the broker reports; None without a connection."""
         self.reconciled_at: datetime | None = None
@@ -60,6 +66,8 @@ class Present:
             expected_version=None,
             reconciled_at=self.reconciled_at,
             killed=kill_requested(self._folder),
+            equity_micros=self.losses.equity_micros,
+            sent=self.sent,
         )
 
     def moment(self, day: DataDay | None, *, cut_off: datetime | None) -> Moment:
@@ -73,9 +81,11 @@ class Present:
             cut_off=cut_off,
             data_version=None if day is None else day.version,
             data_age_sessions=None if day is None else day.age_sessions,
-            expected_version=None if day is None else day.version,
+            expected_version=None if day is None else day.published,
             reconciled_at=self.reconciled_at,
             killed=kill_requested(self._folder),
+            equity_micros=self.losses.equity_micros,
+            sent=self.sent,
             market=None if day is None else day.market,
             row=0 if day is None else day.row,
         )

@@ -55,6 +55,9 @@ MONITOR_MODE = "Entering Live Monitor Mode"
 
 JOURNAL_FOLDER = "journal"
 
+SESSIONS_KEPT = 20
+"""Closed sessions whose orders the worker keeps in memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraderRules:
@@ -114,7 +117,7 @@ class Trader:
         rules = parts.rules
         prepare_folder(parts.folder)
         sweep_litter(parts.folder, parts.wall())
-        self.state = WorkerState(parts.capital_micros)
+        self.state = WorkerState(parts.capital_micros, SESSIONS_KEPT)
         self._journal = Journal.open(
             parts.folder / JOURNAL_FOLDER, parts.account, parts.wall, rules.journal, self.state.take
         )

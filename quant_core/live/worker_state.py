@@ -39,6 +39,9 @@ from quant_core.trading.account import Book
 LedgerBody: TypeAlias = FillReceived | AccountMoved | DuesPaid | FractionSettled
 """The entries that move the ledger."""
 
+REBALANCE = "rebalance"
+"""The reason of a decision that was due by the schedule."""
+
 ORDER_BODIES: tuple[type[OrderBody], ...] = get_args(OrderBody)
 
 
@@ -69,6 +72,9 @@ class WorkerState:
     ----------
     capital_micros : int
         Cash the account began with.
+    sessions_kept : int or None
+        Closed sessions whose orders are kept; older ones are put away, so that a worker
+        neither grows nor slows down with its history. None = all.
 
     Examples
     --------
@@ -77,8 +83,9 @@ class WorkerState:
     (1000000, 0, True)
     """
 
-    def __init__(self, capital_micros: int) -> None:
+    def __init__(self, capital_micros: int, sessions_kept: int | None = None) -> None:
         self.capital_micros = capital_micros
+        self._sessions_kept = sessions_kept
         # What the broker did is a fact, in whatever order it is told: the ledger here takes
         # a buy before the sale that paid for it.
         self.portfolio = Portfolio(capital_micros, may_short=True)
@@ -88,6 +95,8 @@ class WorkerState:
         self.day: OpenDay | None = None
         self.days: list[ClosedDay] = []
         self.orders: dict[str, LiveOrder] = {}
+        self._open: dict[str, LiveOrder] = {}
+        self._of_session: dict[Session, list[str]] = {}
         self.seen: set[str] = set()
         self.broker_read = 0
         self.kill_latched = False
@@ -96,7 +105,12 @@ class WorkerState:
         self.trading_reason = ""
         self.commands = CommandLog()
         self.reconciled: Reconciled | None = None
-        self.peak_micros = capital_micros
+        self.peak_micros: int | None = capital_micros
+        self.day_start_micros: int | None = capital_micros
+        """What losses are measured from; None from a resumption to the next valuation."""
+        self.rebalanced: Session | None = None
+        """The session of the last decision that was a rebalance."""
+        self.first_rebalance: Session | None = None
         self.entries = 0
         self.last_at: datetime | None = None
         self._checkpoint = copy.deepcopy(self.portfolio)
@@ -110,11 +124,17 @@ class WorkerState:
     @property
     def open_orders(self) -> list[LiveOrder]:
         """Orders that may still fill, in the order of their intents."""
-        return [order for order in self.orders.values() if order.is_open]
+        return list(self._open.values())
 
     def orders_of(self, session: Session) -> list[LiveOrder]:
-        """Orders for a session."""
-        return [order for order in self.orders.values() if order.intent.session == session]
+        """Orders for a session, in the order of their intents."""
+        return [self.orders[name] for name in self._of_session.get(session, ())]
+
+    def orders_of_day(self) -> list[LiveOrder]:
+        """Orders for sessions that are not over: that at work, or the one before its opening."""
+        over = self.book.session
+        sessions = [each for each in self._of_session if over is None or each > over]
+        return [order for session in sessions for order in self.orders_of(session)]
 
     def take(self, entry: Entry) -> None:
         """An entry of the journal, as it is read or was written."""
@@ -132,6 +152,13 @@ class WorkerState:
     def ledger_at_open(self) -> Portfolio:
         """A copy of the ledger as it was at the last close."""
         return copy.deepcopy(self._checkpoint)
+
+    def begin_losses(self, equity_micros: int) -> None:
+        """After a resumption: losses are measured from the equity of the first valuation."""
+        if self.day_start_micros is None:
+            self.day_start_micros = equity_micros
+        if self.peak_micros is None:
+            self.peak_micros = equity_micros
 
     def fits(self, body: LedgerBody) -> bool:
         """Whether the ledger can take a move now, or something before it is still missing."""
@@ -171,11 +198,32 @@ class WorkerState:
         if isinstance(body, OrderIntent):
             if reference in self.orders:
                 raise InvariantBroken("an order is planned twice", where=reference)
-            self.orders[reference] = LiveOrder.planned(body)
+            self._of_session.setdefault(body.session, []).append(reference)
+            self._keep(LiveOrder.planned(body))
         elif reference in self.orders:
-            self.orders[reference] = self.orders[reference].after(body)
+            self._keep(self.orders[reference].after(body))
         elif not isinstance(body, FillReceived):  # a fill of an order that is not ours counts
             raise InvariantBroken("an entry about an order that was never planned", where=reference)
+
+    def _keep(self, order: LiveOrder) -> None:
+        """An order as it now is; those that are open are found without a look at the others."""
+        reference = order.intent.reference
+        self.orders[reference] = order
+        if order.is_open:
+            self._open[reference] = order
+        else:
+            self._open.pop(reference, None)
+
+    def _put_away(self) -> None:
+        """Forget the orders of sessions that closed long ago; the journal has them."""
+        kept = self._sessions_kept
+        if kept is None or len(self.days) <= kept:
+            return
+        oldest = self.days[-kept].session
+        for session in [each for each in self._of_session if each < oldest]:
+            if not any(self.orders[name].is_open for name in self._of_session[session]):
+                for name in self._of_session.pop(session):
+                    del self.orders[name]
 
     def _apply_move(self, body: LedgerBody) -> None:
         key = body.execution if isinstance(body, FillReceived) else body.event_id
@@ -218,7 +266,7 @@ class WorkerState:
         order = self.orders.get(replaced.reference)
         if order is not None:
             filled = order.filled - replaced.shares
-            self.orders[replaced.reference] = replace(order, filled=filled)
+            self._keep(replace(order, filled=filled))
         if self.day is not None and replaced in self.day.fills:
             self.day.fills.remove(replaced)
 
@@ -228,12 +276,16 @@ class WorkerState:
         match body:
             case SessionOpened(session=session, data_version=version, book=book):
                 self.day = OpenDay(session, version, book.book())
+                self.day_start_micros = self.day.book.equity_micros
             case DecisionTaken():
                 if self.day is None or self.day.session != body.session:
                     raise InvariantBroken(
                         "a decision for a session that is not open", where=str(body.session)
                     )
                 self.day.decision = body
+                if body.reason == REBALANCE:
+                    self.rebalanced = body.session
+                    self.first_rebalance = self.first_rebalance or body.session
             case SessionClosed():
                 self._close(body)
             case BreakerMoved(peak_micros=peak, flat_from=flat_from):
@@ -253,10 +305,12 @@ class WorkerState:
                 fix="do not trade; keep the journal and compare it with the broker's statement",
             )
         self.book, self.day = book, None
-        self.peak_micros = max(self.peak_micros, book.equity_micros)
+        self.peak_micros = max(self.peak_micros or 0, book.equity_micros)
+        self.day_start_micros = book.equity_micros
         self.days.append(ClosedDay(body.session, book.equity_micros, book.cash_micros))
         self._checkpoint = copy.deepcopy(self.portfolio)
         self._moves = []
+        self._put_away()
 
     def _apply_risk(
         self, body: KillLatchSet | KillLatchCleared | RiskStateChanged | Reconciled
@@ -266,9 +320,11 @@ class WorkerState:
                 self.kill_latched, self.kill_reason = True, f"{source}: {reason}"
             case KillLatchCleared():
                 self.kill_latched, self.kill_reason = False, ""
-                # As the limits ask: the peak restarts from the equity of the resumption.
-                self.peak_micros = self.book.equity_micros
+                self.peak_micros = self.day_start_micros = None
             case RiskStateChanged(state=state, reason=reason):
+                if self.trading_state is TradingState.HALTED and state is not self.trading_state:
+                    # A person resumed: the loss that halted must not halt again at once.
+                    self.peak_micros = self.day_start_micros = None
                 self.trading_state, self.trading_reason = state, reason
             case Reconciled():
                 self.reconciled = body

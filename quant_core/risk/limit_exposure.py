@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 from quant_core.risk.gate_inputs import (
     GateInputs,
@@ -22,8 +22,7 @@ from quant_core.risk.gate_inputs import (
 from quant_core.trading.orders import Side
 
 
-@dataclass(frozen=True, slots=True)
-class NameExposure:
+class NameExposure(NamedTuple):
     """One name: shares and micros held, and what its open orders would buy and sell.
 
     ``closing_sells`` and ``closing_buys`` are the shares of the orders that close a
@@ -60,14 +59,12 @@ class NameExposure:
         value = None if quantity is None or price_micros is None else quantity * price_micros
         closing = side in (Side.SELL, Side.COVER)
         if side.is_buy:
-            return replace(
-                self,
+            return self._replace(
                 buys=total(self.buys, quantity),
                 buys_micros=total(self.buys_micros, value),
                 closing_buys=total(self.closing_buys, quantity) if closing else self.closing_buys,
             )
-        return replace(
-            self,
+        return self._replace(
             sells=total(self.sells, quantity),
             sells_micros=total(self.sells_micros, value),
             closing_sells=total(self.closing_sells, quantity) if closing else self.closing_sells,
@@ -110,11 +107,13 @@ class Exposure:
         for order in inputs.open_orders:
             name = names.get(order.symbol, _NOT_HELD)
             names[order.symbol] = name.after(order.side, *_counted(order))
+        longest = [name.longest_micros for name in names.values()]
+        shortest = [name.shortest_micros for name in names.values()]
         return cls(
             names,
-            _sum(name.worst_micros for name in names.values()),
-            _sum(name.longest_micros for name in names.values()),
-            _sum(name.shortest_micros for name in names.values()),
+            _sum(map(_larger, longest, shortest)),
+            _sum(longest),
+            _sum(shortest),
             _sum(name.buys_micros for name in names.values()),
             _sum(name.sells_micros for name in names.values()),
         )

@@ -16,6 +16,9 @@ from tests.config.example import load, settings_folder, the_problem
 
 CANARY = "canary-7f3a"
 SECRETS = f"notify: {{email: {{user: user-{CANARY}, password: {CANARY}}}}}"
+CHANNELS = f"notify: {{channels: ['tgram://1:{CANARY}/9', 'json://{CANARY}@host/']}}"
+ACCOUNT = ("notify.email.enabled=true", "notify.email.host=h", "notify.email.sender=a@b")
+ON = (*ACCOUNT, "notify.email.recipients=[c@d]")
 
 
 def everything_said(error: ConfigurationError) -> str:
@@ -36,6 +39,41 @@ class TestExamples:
     def test_every_value_of_the_secrets_is_masked_in_the_effective_text(self, tmp_path):
         loaded = load(mode="live", directory=settings_folder(tmp_path, secrets=SECRETS))
         assert yaml.safe_load(loaded.effective_yaml)["notify"]["email"]["user"] == "***"
+
+    def test_secrets_of_a_list(self, tmp_path):
+        loaded = load(mode="live", directory=settings_folder(tmp_path, secrets=CHANNELS))
+        channels = loaded.settings.notify.channels
+        assert channels[0].get_secret_value() == f"tgram://1:{CANARY}/9"
+        assert yaml.safe_load(loaded.effective_yaml)["notify"]["channels"] == ["***", "***"]
+        texts = [loaded.effective_yaml, repr(loaded), repr(channels), loaded.settings.notify]
+        texts += [settings_tree(loaded.settings), loaded.settings.model_dump_json()]
+        assert [text for text in map(str, texts) if CANARY in text] == []
+
+    def test_channels_of_the_environment_and_of_the_command_line(self):
+        address = f"tgram://1:{CANARY}/9"
+        for way in (
+            {"environment": {"QUANT__NOTIFY__CHANNELS": f'["{address}"]'}},
+            {"override": f'notify.channels=["{address}"]'},
+        ):
+            given = [str(way["override"])] if "override" in way else []
+            loaded = load(*given, mode="live", environment=way.get("environment"))
+            assert loaded.settings.notify.channels[0].get_secret_value() == address
+            assert CANARY not in loaded.effective_yaml + repr(loaded)
+
+    def test_an_entry_of_a_plain_list_in_the_secrets_is_masked(self, tmp_path):
+        secrets = f"notify: {{email: {{recipients: [{CANARY}@example.com]}}}}"
+        loaded = load(mode="live", directory=settings_folder(tmp_path, secrets=secrets))
+        assert loaded.settings.notify.email.recipients == (f"{CANARY}@example.com",)
+        assert yaml.safe_load(loaded.effective_yaml)["notify"]["email"]["recipients"] == ["***"]
+
+    def test_the_account_of_the_mail_server_from_the_environment(self):
+        variables = {
+            "QUANT__NOTIFY__EMAIL__USER": "worker@example.com",
+            "QUANT__NOTIFY__EMAIL__PASSWORD": f'"{CANARY} #: {{"',
+        }
+        email = load(*ON, mode="live", environment=variables).settings.notify.email
+        assert email.user == "worker@example.com"
+        assert email.password.get_secret_value() == f"{CANARY} #: {{"
 
     def test_a_secret_of_the_environment(self):
         variables = {"QUANT__NOTIFY__EMAIL__PASSWORD": CANARY}
@@ -65,6 +103,15 @@ class TestProperties:
                 "notify: {{email: {{pasword: {v}}}}}",
                 "notify: {{email: {{port: {v}}}}}",
                 "notify: {{email: {{enabled: {v}, recipients: {v}}}}}",
+                "notify: {{channels: {v}}}",
+                "notify: {{channels: {{a: {v}}}}}",
+                "notify: {{channels: {{tgram://{v}/1: {v}}}}}",
+                "notify: {{channels: [[{v}], 1, {{{v}: {v}}}]}}",
+                "notify: {{tgram://{v}/1: {v}}}",
+                "notify: {{email: {{tgram://{v}/1: {v}}}}}",
+                "notify: {{outbox: {{pending: {v}}}}}",
+                "tgram://{v}/1: {v}",
+                "- tgram://{v}/1",
                 "execution: {{slippage: {v}}}",
                 "broker: {{name: {v}}}",
                 "rebalance: {v}",
@@ -128,6 +175,35 @@ class TestRefusals:
         problem = the_problem("notify.email.enabled=true", mode="live")
         assert problem.problem == "alerts by e-mail are on but cannot be sent"
         assert problem.expected == "a value for host, sender, recipients"
+
+    @pytest.mark.parametrize("given", ["user", "password"])
+    def test_half_an_account(self, given):
+        problem = the_problem(*ON, f"notify.email.{given}={CANARY}", mode="live")
+        absent = {"user": "password", "password": "user"}[given]
+        assert problem.problem == "the account on the mail server is incomplete"
+        assert problem.found == f"a {given} without a {absent}"
+        assert f"notify.email.{absent}" in problem.fix + problem.where
+        assert CANARY not in str(problem)
+
+    def test_half_an_account_of_alerts_that_are_off(self):
+        loaded = load("notify.email.user=someone", mode="live")
+        assert loaded.settings.notify.email.password is None
+
+    def test_a_channel_where_the_list_belongs(self):
+        problem = the_problem(f"notify.channels=tgram://1:{CANARY}/9", mode="live")
+        assert (problem.expected, problem.found) == ("a list of texts", "***")
+
+    def test_a_channel_where_a_key_belongs(self):
+        problem = the_problem(f"notify={{'tgram://1:{CANARY}/9': x}}", mode="live")
+        assert (problem.problem, problem.found) == ("unknown key '***'", "***")
+        assert problem.where == "--set notify, key notify.***"
+
+    def test_a_mistyped_key_is_shown(self):
+        assert the_problem("notify.chanels=[]", mode="live").fix == "did you mean notify.channels?"
+
+    def test_rests_the_wrong_way_round(self):
+        problem = the_problem("notify.outbox.longest_retry_seconds=1", mode="live")
+        assert problem.expected == "at least first_retry_seconds, 5 s"
 
     def test_git_does_not_take_the_secrets(self):
         ignored = (Path(__file__).resolve().parents[2] / ".gitignore").read_text(encoding="utf-8")

@@ -70,6 +70,7 @@ class Bench:
     wall: Callable[[], datetime] = lambda: datetime(2024, 1, 1, tzinfo=UTC)
     write_ahead: bool = True
     timeout: float = 5.0
+    once_per_reference: bool = True
     alerts: list[Alert] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
@@ -80,7 +81,11 @@ class Bench:
         venue = Venue(
             world.market,
             VenueClock(sessions, world.first, world.last),
-            VenueRules(world.brain.execution, world.brain.margin),
+            VenueRules(
+                world.brain.execution,
+                world.brain.margin,
+                once_per_reference=self.once_per_reference,
+            ),
             PaperAccount(ACCOUNT, world.capital_micros),
             Books(self.folder / "books.sqlite"),
             parse_scenario(self.scenario) if self.scenario else NO_FAULTS,

@@ -31,6 +31,7 @@ from quant_core.brokers.port import (
     LinkUp,
     Notice,
     OrderSeen,
+    OrderState,
 )
 from quant_core.foundation.types import Session
 
@@ -207,6 +208,8 @@ class Faults:
             case "late":
                 self._hold(body, fault.events or (0 if fault.phases else 1), fault.phases)
                 return []
+            case _ if isinstance(body, OrderSeen):
+                return [_not_cancelled(body), *pieces]
             case _:
                 return self._alter_execution(body, fault) if isinstance(body, Executed) else pieces
 
@@ -217,15 +220,21 @@ class Faults:
                 return [without]
             case "commission_first":
                 return [_commission(executed), without]
-            case "commission_after" if fault.events or fault.phases:
-                # One more, because the execution itself is an event that passes.
-                events = fault.events + 1 if fault.events else 0
-                self._hold(_commission(executed), events, fault.phases)
-                return [without]
             case "commission_after":
-                return [without, _commission(executed)]
+                return self._afterwards([without], _commission(executed), fault)
+            case "bust":
+                return self._afterwards([executed, _phantom(executed)], _busted(executed), fault)
             case _:
-                return _corrected(executed)
+                correction = ExecutionCorrected(_wrong(executed).execution_id, executed)
+                return self._afterwards([_wrong(executed)], correction, fault)
+
+    def _afterwards(self, told: list[EventBody], later: EventBody, fault: Fault) -> list[EventBody]:
+        """What is told now, and what follows at once or as late as the fault says."""
+        if not (fault.events or fault.phases):
+            return [*told, later]
+        # What is told now are themselves events that pass.
+        self._hold(later, fault.events + len(told) if fault.events else 0, fault.phases)
+        return told
 
     def _hold(self, body: EventBody, events: int, phases: int) -> None:
         self.state = replace(self.state, held=(*self.state.held, Held(body, events, phases)))
@@ -276,11 +285,27 @@ def _commission(executed: Executed) -> CommissionCharged:
     return CommissionCharged(executed.execution_id, executed.commission_micros or 0)
 
 
-def _corrected(executed: Executed) -> list[EventBody]:
-    """First a wrong price under a number of its own, then the right one in its place."""
-    wrong = replace(
-        executed,
-        execution_id=f"{executed.execution_id}.wrong",
-        price_micros=executed.price_micros + 10_000,
+def _wrong(executed: Executed) -> Executed:
+    """An execution at a wrong price, under a number of its own."""
+    name, price = f"{executed.execution_id}.wrong", executed.price_micros + 10_000
+    return replace(executed, execution_id=name, price_micros=price)
+
+
+def _phantom(executed: Executed) -> Executed:
+    """The same execution once more under another number: it never happened."""
+    return replace(executed, execution_id=f"{executed.execution_id}.phantom")
+
+
+def _busted(executed: Executed) -> ExecutionCorrected:
+    """The word that the phantom never happened."""
+    phantom = _phantom(executed)
+    nothing = replace(
+        phantom, execution_id=f"{executed.execution_id}.bust", shares=0, commission_micros=0
     )
-    return [wrong, ExecutionCorrected(wrong.execution_id, executed)]
+    return ExecutionCorrected(phantom.execution_id, nothing)
+
+
+def _not_cancelled(seen: OrderSeen) -> OrderSeen:
+    """The order as cancelled and unfilled, which it is not."""
+    view = replace(seen.order, state=OrderState.CANCELLED, filled=0, reason="said_by_mistake")
+    return OrderSeen(view)

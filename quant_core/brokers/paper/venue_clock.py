@@ -9,15 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, Protocol
-from zoneinfo import ZoneInfo
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from quant_core.foundation.errors import ConfigurationError, UsageError
-from quant_core.foundation.timing import SPARE_DAYS, calendar_sessions, utc_now
+from quant_core.foundation.timing import (
+    SPARE_DAYS,
+    calendar_sessions,
+    new_york_hours,
+    session_hours,
+    utc_now,
+)
+from quant_core.foundation.timing import SessionHours as Hours
 from quant_core.foundation.types import Session, SessionArray
 
 
@@ -64,29 +71,8 @@ class VenueTime:
         return self.row if self.phase in (Phase.BEFORE_OPEN, Phase.OPEN) else self.row + 1
 
 
-class Hours(NamedTuple):
-    """The instants at which a session opens and closes."""
-
-    opens: datetime
-    closes: datetime
-
-
 HoursOf = Callable[[Session], Hours]
-
-_NEW_YORK = ZoneInfo("America/New_York")
-
-
-def new_york_hours(session: Session) -> Hours:
-    """09:30 to 16:00 in New York: what holds where no calendar gives the hours.
-
-    Examples
-    --------
-    >>> from datetime import date
-    >>> new_york_hours(date(2024, 7, 1)).opens.isoformat()
-    '2024-07-01T13:30:00+00:00'
-    """
-    opens, closes = (datetime.combine(session, at, _NEW_YORK) for at in (time(9, 30), time(16)))
-    return Hours(opens.astimezone(UTC), closes.astimezone(UTC))
+"""Open and close of a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +194,7 @@ class WallClock:
     calendar : str
         Exchange calendar that says which sessions follow.
     plan : DayPlan
-        When the phases are.
+        When the phases are; by default after the hours of the calendar.
     now : callable
         The present instant.
     """
@@ -229,7 +215,7 @@ class WallClock:
             )
         self._sessions = sessions
         self._calendar = calendar
-        self._plan = DayPlan() if plan is None else plan
+        self._plan = DayPlan(partial(session_hours, calendar)) if plan is None else plan
         self._now = now
         self._known = len(sessions)
         self.start = VenueTime(len(sessions) - 1, Phase.AFTER_CLOSE)
