@@ -55,7 +55,8 @@ $(LIBRARIES): $(INSTALLER) uv.lock
 	@$(UV) sync --locked --inexact --no-dev $$([ -t 2 ] || echo --quiet)
 	@$(PYTHON) -m compileall -q config quant_core
 	@echo "Compiling the session loop, once for each state of its sources ..."
-	@$(PYTHON) -c "from quant_core.compiled_backtest import compile_ahead; compile_ahead()"
+	@$(PYTHON) -c "from quant_core import compiled_backtest, compiled_curve; \
+		compiled_backtest.compile_ahead(); compiled_curve.compile_ahead()"
 	@touch $@
 
 $(DEVELOPMENT): $(LIBRARIES)

@@ -98,13 +98,18 @@ def compile_ahead() -> None:
     It takes half a minute once for each state of the sources. Until then a backtest runs
     readably, unless it is so large that compiling pays at once.
     """
+    brain, market = smallest_world()
+    trade_compiled(brain, market, range(1, 2), [Weights({"A": 1.0})], 1_000_000)
+
+
+def smallest_world() -> tuple[Brain, Market]:
+    """One name through two sessions, and whoever may trade it: enough to compile with."""
     axes = Axes(np.arange("2024-01-01", "2024-01-03", dtype="datetime64[D]"), ("A",))
     table = np.ones(axes.shape)
-    panel = MarketPanel(axes, table, table, table, table > 0.0)
     rules = ExecutionRules(0.0, 0.0, 1, None, 0.0, FREE)
     strategy = STRATEGIES.get("equal_weight")(StrategySettings.model_construct())
-    brain = Brain(strategy, rules, RiskRules())
-    trade_compiled(brain, Market(panel, {}), range(1, 2), [Weights({"A": 1.0})], 1_000_000)
+    panel = MarketPanel(axes, table, table, table, table > 0.0)
+    return Brain(strategy, rules, RiskRules()), Market(panel, {})
 
 
 def accepts(brain: Brain, market: Market) -> bool:

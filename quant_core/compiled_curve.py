@@ -1,39 +1,50 @@
 """The compiled loop for many runs of one market: money by session and counts of orders.
 
-What runs share is made once and kept in a :class:`Course`, the log among it: a run leaves no
-history behind.
+What runs share is made once and kept in a :class:`Course`; a run leaves no history behind.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from quant_core.compiled_backtest import action_arrays, fee_tables, market_arrays, terms_of
+from quant_core.compiled_backtest import (
+    action_arrays,
+    fee_tables,
+    market_arrays,
+    smallest_world,
+    target_arrays,
+    terms_of,
+)
 from quant_core.foundation.types import FloatArray, IntArray
 from quant_core.market import Market
 from quant_core.numerics import execution
 from quant_core.numerics.execution_arrays import (
     ActionArrays,
-    LogArrays,
     MarketArrays,
     TargetArrays,
-    column_of,
     empty_log,
-    longer_log,
     opening_book,
-    table_of,
-    written_rows,
 )
 from quant_core.numerics.execution_book import DIVIDEND
 from quant_core.trading.fees import CommissionModel
+from quant_core.trading.target import Weights
 from quant_core.trading_day import Brain
+
+Number = TypeVar("Number", bound=np.generic)
 
 Fees = tuple[FloatArray, IntArray]
 
-ORDERS, POSITIONS, EVENTS = 1 << 12, 1 << 14, 1 << 10
-"""Room of a log in the beginning; it grows with the runs."""
+
+def compile_ahead() -> None:
+    """Compile the loop for many runs and keep its machine code, as for a single run."""
+    brain, market = smallest_world()
+    targets = target_arrays(market, [Weights({"A": 1.0})], None)
+    if targets is not None:
+        curve_of(Course(), brain, market, (range(1, 2), targets, 1_000_000))
 
 
 @dataclass(slots=True)
@@ -45,7 +56,6 @@ class Course:
     fees: dict[CommissionModel, Fees | None] = field(
         default_factory=dict[CommissionModel, Fees | None]
     )
-    log: LogArrays | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +66,9 @@ class Curve:
     ----------
     money : int64 [sessions, 5]
         Equity, cash, receivable, value traded, and costs of each session, in micros.
-    reasons : int64 [orders]
-        Why each order was not filled in full, by the numbers of
-        :mod:`quant_core.numerics.execution_fills`; 0 = it was.
+    reasons : int64 [11]
+        Orders counted by why they were not filled in full, in the order of the numbers of
+        :mod:`quant_core.numerics.execution_fills`; at 0 those that were.
     """
 
     money: IntArray
@@ -90,30 +100,32 @@ def curve_of(course: Course, brain: Brain, market: Market, run: Run) -> Curve | 
     if lot not in course.actions:
         course.actions[lot] = action_arrays(market, lot)[1]
     if course.market is None:
-        course.market = market_arrays(market)
+        course.market = _by_name(market_arrays(market))
     fees, actions = course.fees[model], course.actions[lot]
     if fees is None:
         return None
     dividends = int((actions.kind == DIVIDEND).sum())
     book = opening_book(capital_micros, len(market.panel.axes.symbols), dividends)
-    terms = terms_of(brain, fees, rows, record=True)
-    log = _emptied(course.log, len(rows), len(market.panel.axes.symbols))
-    course.log = log
-    while (
-        ended := execution.trade(terms, course.market, actions, targets, book, log)
-    ) == execution.FULL:
-        course.log = log = longer_log(log)
-    if ended != execution.DONE:
-        return None
-    written, _, _ = written_rows(log)
-    return Curve(log.curve.copy(), column_of(log.orders, "reason", written))
+    terms, log = terms_of(brain, fees, rows, record=False), empty_log(len(rows), 0, 0, 0)
+    ended = execution.trade(terms, course.market, actions, targets, book, log)
+    return Curve(log.curve, log.reasons) if ended == execution.DONE else None
 
 
-def _emptied(log: LogArrays | None, sessions: int, symbols: int) -> LogArrays:
-    """The log of an earlier run, ready for the next one."""
-    if log is None:
-        return empty_log(sessions, ORDERS + symbols, POSITIONS + symbols, EVENTS + 4 * symbols)
-    counts = table_of(log.counts, 1)
-    counts[:] = np.zeros_like(counts)
-    log.curve[:] = 0
-    return log
+def _by_name(market: MarketArrays) -> MarketArrays:
+    """The panels laid out name by name.
+
+    A run reads few names, each through many sessions: one line of memory then holds eight of
+    them. Laying them out anew pays from the second run on.
+    """
+
+    def laid_out(values: NDArray[Number]) -> NDArray[Number]:
+        turned = np.asfortranarray(values)
+        turned.flags.writeable = False
+        return turned
+
+    return market._replace(
+        price=laid_out(market.price),
+        close=laid_out(market.close),
+        volume=laid_out(market.volume),
+        member=laid_out(market.member),
+    )

@@ -202,6 +202,10 @@ COUNTS = record("orders positions events")
 """How much of a log is written."""
 
 
+REASONS = 11
+"""How many reasons :mod:`quant_core.numerics.execution_fills` knows."""
+
+
 class BookArrays(NamedTuple):
     """The book and its waiting orders, in records.
 
@@ -224,10 +228,13 @@ class BookArrays(NamedTuple):
 class LogArrays(NamedTuple):
     """What a run leaves behind.
 
-    ``curve`` is [sessions, 5]: equity, cash, receivable, value traded, costs.
+    ``curve`` is [sessions, 5]: equity, cash, receivable, value traded, costs. ``reasons``
+    counts the orders by the reason why they were not filled in full; the rest has no rows
+    where nothing is recorded.
     """
 
     curve: IntArray
+    reasons: IntArray
     orders: Records
     positions: Records
     events: Records
@@ -308,6 +315,7 @@ def empty_log(sessions: int, orders: int, positions: int, events: int) -> LogArr
     """A log with room for so many rows."""
     return LogArrays(
         curve=np.zeros((sessions, 5), dtype=np.int64),
+        reasons=np.zeros(REASONS, dtype=np.int64),
         orders=rows_of(orders, TRADED),
         positions=rows_of(positions, POSITION),
         events=rows_of(events, EVENT),

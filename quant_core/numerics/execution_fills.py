@@ -192,7 +192,7 @@ def _meet(
     raw, buys = _raw_micros(quote), order.buys != 0
     reason = _obstacle(rules, quote, buys, order.requested) if raw != 0 else HALTED
     if raw == TOO_WIDE or reason == TOO_WIDE:
-        state.failed = 1
+        state.failed, reason = 1, HALTED
     if order.refusal != NONE:
         reason = order.refusal
     filled = price = charged = 0
@@ -214,7 +214,7 @@ def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays
     row = rules.first + number
     prices, volumes, locked = market.price[row], market.volume[row], market.locked
     volatility, average_volume = market.volatility, market.average_volume
-    fees, day = terms.fees[terms.fee_of[number]], log.curve[number]
+    fees, day, reasons = terms.fees[terms.fee_of[number]], log.curve[number], log.reasons
     for place in range(state.order_count):
         order = orders[orders[place].turn]
         column, cash = order.column, state.cash
@@ -232,6 +232,7 @@ def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays
             _apply(held, count, state, names[column], order, met)
             day[3] += met.filled * met.price
             day[4] += met.charged + met.filled * abs(met.price - met.raw)
+        reasons[met.reason] += 1
         if rules.record:
             _write(log.orders[log.counts[0].orders], order, met, number, cash)
             log.counts[0].orders += 1

@@ -133,8 +133,7 @@ def _compiled(world: World, trial: Trial) -> _Outcome | None:
 
 
 def _counted(curve: Curve) -> _Outcome:
-    counts = np.bincount(curve.reasons, minlength=len(REASONS)).tolist()
-    ended = dict(zip(REASONS, counts, strict=True))
+    ended = dict(zip(REASONS, curve.reasons.tolist(), strict=True))
     cut = [count for reason, count in ended.items() if reason.startswith(OrderStatus.TRUNCATED)]
     return _Outcome(curve.money, ended[Reason.NONE], sum(cut))
 
