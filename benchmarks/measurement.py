@@ -241,7 +241,8 @@ def _markdown(measured: Sequence[Measured]) -> str:
         "|---|---|---|---|---|---|",
     ]
     rows = [
-        f"| `{one.figure.name}` | {one.figure.what} | {_spread(one)} | {one.median('cpu'):.2f} "
+        f"| `{one.figure.name}` | {one.figure.what} | {_spread(one)} | "
+        f"{one.median('cpu'):.{_digits(one.median('cpu'))}f} "
         f"| {one.median('memory'):,.0f} | {_reached(one)} |"
         for one in measured
     ]
@@ -254,7 +255,14 @@ def _where() -> str:
 
 def _spread(one: Measured) -> str:
     walls = one.values("wall")
-    return f"{one.median('wall'):.2f} ({min(walls):.2f} - {max(walls):.2f})"
+    digits = _digits(one.median("wall"))
+    median, least, most = one.median("wall"), min(walls), max(walls)
+    return f"{median:.{digits}f} ({least:.{digits}f} - {most:.{digits}f})"
+
+
+def _digits(seconds: float) -> int:
+    """Digits that say something: of what takes milliseconds, two would not."""
+    return 2 if seconds >= 0.1 else 4
 
 
 def _numbers(one: Measured) -> str:

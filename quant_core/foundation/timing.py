@@ -159,8 +159,31 @@ def calendar_end(calendar: str, today: date) -> date:
     """
     if calendar == ALWAYS_OPEN:
         return date(today.year + 1, 1, 1)
-    exchange = _exchange(calendar, ((today - timedelta(days=SPARE_DAYS), None),))
-    return exchange.last_session.date()
+    last: date = _sessions_from(calendar, today.year)[-1].item()
+    return last
+
+
+def following_session(calendar: str, after: date) -> Session | None:
+    """The session of a calendar after a date; None where the calendar ends.
+
+    Examples
+    --------
+    >>> following_session("24/7", date(2024, 1, 6))
+    datetime.date(2024, 1, 7)
+    """
+    if calendar == ALWAYS_OPEN:
+        return after + timedelta(days=1)
+    sessions = _sessions_from(calendar, after.year)
+    place = int(np.searchsorted(sessions, np.datetime64(after, "D"), side="right"))
+    following: Session | None = sessions[place].item() if place < len(sessions) else None
+    return following
+
+
+@lru_cache(maxsize=16)
+def _sessions_from(calendar: str, year: int) -> SessionArray:
+    """Sessions from shortly before a year to the end of the calendar."""
+    ranges = ((date(year, 1, 1) - timedelta(days=SPARE_DAYS), None), (date(year, 1, 1), None))
+    return np.array(_exchange(calendar, ranges).sessions.values, dtype="datetime64[D]")
 
 
 def _exchange_sessions(calendar: str, first: date, last: date) -> SessionArray:

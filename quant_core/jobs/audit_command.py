@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import cast
 
+from quant_core.foundation.errors import ReconciliationError
 from quant_core.foundation.language import Say
 from quant_core.foundation.settings_live import LiveSettings
 from quant_core.jobs.command_line import Command, Outcome, Request
@@ -16,30 +17,46 @@ def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
 
 
 def run(request: Request) -> Outcome:
-    """Check every line; exit code 1 at the first that was edited, removed or moved."""
+    """Check every line, and what the last comparison with the broker found.
+
+    Exit code 1 at the first line that was edited, removed or moved; 6 where the lines are
+    sound and broker and journal disagree.
+    """
     from quant_core.jobs.live_parts import live_folder
-    from quant_core.live.journal import verify
+    from quant_core.live.journal import read, verify
+    from quant_core.live.journal_entries import Reconciled
     from quant_core.live.trader import JOURNAL_FOLDER
     from quant_core.strategies import strategy_sections
 
     settings = cast("LiveSettings", request.load(strategy_sections()).settings)
-    found = verify(live_folder(settings) / JOURNAL_FOLDER)
+    folder = live_folder(settings) / JOURNAL_FOLDER
+    found = verify(folder)
+    last: Reconciled | None = None
+    for entry in read(folder) if found.ok else ():
+        last = entry.body if isinstance(entry.body, Reconciled) else last
+    differences = () if last is None else last.differences
     document = {
         "ok": found.ok,
         "entries": found.entries,
         "last_hash": found.last_hash,
         "first_problem": found.first_problem,
+        "differences": list(differences),
     }
     whole = request.say("{entries} entries, unaltered; last hash {last_hash}")
     text = whole.format(**document) if found.ok else found.first_problem
-    return Outcome(document, text, (), 0 if found.ok else 1)
+    if differences:
+        differ = request.say("the broker's books were not those of the journal when last compared")
+        text = "\n".join([text, f"{differ}:", *differences])
+    code = ReconciliationError.exit_code if differences else 0
+    return Outcome(document, text, (), code if found.ok else 1)
 
 
 COMMAND = Command(
     program="python -m quant_core audit",
     summary=(
         "Verify the journal of the live worker: every line, its hash and its place in the "
-        "chain. Exit code 1 when anything was edited, removed or moved."
+        "chain. Exit code 1 when anything was edited, removed or moved, 6 when the broker's "
+        "books were not those of the journal when they were last compared."
     ),
     examples=(
         "python -m quant_core audit",

@@ -16,6 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 INTERRUPTED = 130
 
 
+OFTEN = gc.get_threshold()[0]
 PATIENCE = 1_000_000
 """Objects more than before at which garbage is searched for: see :func:`interruptible`."""
 
@@ -35,6 +36,15 @@ def interruptible(main: Callable[[], int]) -> int:
         return INTERRUPTED
     finally:
         gc.freeze()
+
+
+def expect_a_long_life() -> None:
+    """Search for garbage as often as usual, for a process that runs for weeks.
+
+    What was loaded so far stays and is left out of the search.
+    """
+    gc.freeze()
+    gc.set_threshold(OFTEN)
 
 
 def ensure_environment(module: str = "") -> None:

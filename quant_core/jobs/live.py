@@ -4,44 +4,74 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TextIO, cast
 
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.settings_live import LiveSettings
 from quant_core.jobs.command_line import Outcome, Request
+from quant_core.jobs.environment import expect_a_long_life
+from quant_core.jobs.live_confirm import confirm, mode_of, terminal_here
+from quant_core.jobs.live_notify import AlertDesk
 from quant_core.jobs.live_parts import ReplayPlan, live_folder, run_replay
 from quant_core.jobs.live_present import run_present
 from quant_core.jobs.prepared_run import prepare
 from quant_core.live.ipc import STATE_FILE, document_at, prepare_folder
-from quant_core.notify.port import Alert
 from quant_core.strategies import strategy_sections
 
 LOG_FILE = "live.log"
+LOG_BYTES = 8 * 1024 * 1024
+LOG_FILES = 4
+"""Older parts of the log that are kept beside it."""
 
 
 def run(request: Request) -> Outcome:
     """Trade until STOP, or until the replay has ended."""
-    stretch: str | None = request.arguments.replay
-    speed = speed_of(request.arguments.speed)
+    arguments = request.arguments
+    stretch: str | None = arguments.replay
+    speed = speed_of(arguments.speed)
     dates = () if stretch is None else dates_of(stretch)
     loaded = request.load(strategy_sections(), dates)
     settings = cast("LiveSettings", loaded.settings)
+    account, mode = settings.broker.account, mode_of(settings.broker.name)
+    confirm(mode, account, arguments.confirm_live, request.say, terminal_here())
     folder = live_folder(settings)
     prepare_folder(folder)
-    log = logger(folder / LOG_FILE, sys.stderr if request.arguments.json else sys.stdout)
+    replayed = stretch is not None
+    with live_log(folder / LOG_FILE, sys.stderr if arguments.json else sys.stdout) as log:
+        desk = AlertDesk(
+            settings.notify,
+            folder,
+            log,
+            replayed=replayed,
+            send=not replayed or bool(arguments.send_alerts),
+        )
+        prepared = prepare(settings, request)
+        plan = ReplayPlan(
+            prepared,
+            settings,
+            folder,
+            loaded.effective_yaml,
+            desk.post,
+            desk.log,
+            on_duty=desk,
+            alert_status=desk.status,
+            mask=desk.mask,
+        )
+        expect_a_long_life()
+        if replayed:
+            run_replay(plan, speed)
+        else:
+            run_present(plan, request)
+    return _outcome(folder, prepared.notes)
 
-    def post(alert: Alert) -> None:
-        log(f"{alert.severity.name} {alert.title}: {alert.body}".replace("\n", " | "))
 
-    prepared = prepare(settings, request)
-    plan = ReplayPlan(prepared, settings, folder, loaded.effective_yaml, post, log)
-    if stretch is None:
-        run_present(plan, request)
-    else:
-        run_replay(plan, speed)
+def _outcome(folder: Path, notes: Sequence[str]) -> Outcome:
+    """What the last state says."""
     state = document_at(folder / STATE_FILE) or {}
     document = {
         "folder": str(folder),
@@ -49,7 +79,7 @@ def run(request: Request) -> Outcome:
         **{key: state.get(key) for key in ("equity", "cash", "engine_status", "problem")},
     }
     text = "\n".join(f"{key}: {value}" for key, value in document.items())
-    return Outcome(document, text, prepared.notes)
+    return Outcome(document, text, notes)
 
 
 def dates_of(stretch: str) -> tuple[str, str]:
@@ -91,12 +121,21 @@ def speed_of(text: str) -> float | None:
     return speed
 
 
-def logger(path: Path, stream: TextIO) -> Callable[[str], object]:
+class QuietLog(RotatingFileHandler):
+    """A log of bounded size; a disk that refuses it stops nothing and is told elsewhere."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the base class names it
+        """Nothing: the state and the alerts tell of a full disk."""
+        del record
+
+
+@contextmanager
+def live_log(path: Path, stream: TextIO) -> Generator[Callable[[str], object]]:
     """Writes a line to the log of the folder and to a stream."""
     journal = logging.getLogger("quant_core.live")
     journal.setLevel(logging.INFO)
     journal.propagate = False
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = QuietLog(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     journal.handlers = [handler]
 
@@ -105,4 +144,9 @@ def logger(path: Path, stream: TextIO) -> Callable[[str], object]:
         stream.write(f"{line}\n")
         stream.flush()
 
-    return log
+    try:
+        yield log
+    finally:
+        journal.removeHandler(handler)
+        with suppress(OSError):  # what is still to be written finds no room
+            handler.close()

@@ -23,10 +23,29 @@ def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
         metavar="max|N",
         help=say("sessions a second of a replay; max = as fast as it goes"),
     )
+    parser.add_argument(
+        "--confirm-live",
+        metavar="ACCOUNT",
+        help=say("the account that trades real money, where nobody can be asked to type it"),
+    )
+    parser.add_argument(
+        "--send-alerts",
+        action="store_true",
+        help=say("send the alerts of a replay too; without it they are logged only"),
+    )
+    parser.add_argument(
+        "--test-alert",
+        action="store_true",
+        help=say("send one alert through every configured channel, say what became of it, end"),
+    )
 
 
 def run(request: Request) -> Outcome:
     """Load the job only now, so that --help stays quick."""
+    if request.arguments.test_alert:
+        from quant_core.jobs import alert_trial
+
+        return alert_trial.run(request)
     from quant_core.jobs import live
 
     return live.run(request)
@@ -42,6 +61,7 @@ COMMAND = Command(
         "python run_live_strategy.py",
         "python run_live_strategy.py --dataset demo --replay 2017-01-03:2017-12-29",
         "python run_live_strategy.py --dataset sp500 --replay 2017-01-03:2017-12-29 --speed 5",
+        "python run_live_strategy.py --test-alert",
     ),
     add_arguments=add_arguments,
     run=run,

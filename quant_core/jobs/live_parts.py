@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,32 +18,43 @@ from quant_core.brokers.paper.broker import PaperBroker
 from quant_core.brokers.paper.exchange import VenueRules
 from quant_core.brokers.paper.scenario import NO_FAULTS, read_scenario
 from quant_core.brokers.paper.venue import PaperAccount, Venue
+from quant_core.brokers.paper.venue_clock import DayPlan, HoursOf, VenueClock
 from quant_core.brokers.paper.venue_clock import ReplayClock as VenueReplayClock
-from quant_core.brokers.paper.venue_clock import VenueClock, new_york_hours
 from quant_core.foundation.files import text_hash
 from quant_core.foundation.money import micros
 from quant_core.foundation.settings_live import LimitSettings, LiveSettings
-from quant_core.foundation.timing import utc_now
+from quant_core.foundation.timing import (
+    ALWAYS_OPEN,
+    NEW_YORK_CALENDAR,
+    exchange_zone,
+    new_york_hours,
+    session_hours,
+    utc_now,
+)
+from quant_core.jobs.live_confirm import mode_of
 from quant_core.jobs.prepared_run import Prepared
 from quant_core.jobs.run_papers import code_hash
 from quant_core.live.data_bridge import DataBridge, ReplayBridge
 from quant_core.live.journal import JournalLimits
-from quant_core.live.journal_kinds import Mode
+from quant_core.live.journal_files import lock_folder
 from quant_core.live.order_desk import Post
 from quant_core.live.patient_broker import PatientBroker
 from quant_core.live.replay import ReplayClock, replay
 from quant_core.live.timetable import Timetable
-from quant_core.live.trader import Trader, TraderParts, TraderRules
+from quant_core.live.trader import JOURNAL_FOLDER, Trader, TraderParts, TraderRules
 from quant_core.risk.limit_values import Limits, is_whole, setting_key
 
-NEW_YORK = ZoneInfo("America/New_York")
 BOOKS = "paper_broker.sqlite"
 MEBIBYTE = 1024 * 1024
+NOTHING_TO_DO = nullcontext[None](None)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
-    """A replay: what is traded, where the worker lives, and who is told."""
+    """What is traded, where the worker lives, and who is told.
+
+    ``on_duty`` is entered once the folder is the worker's alone, and left before it lets go.
+    """
 
     prepared: Prepared
     settings: LiveSettings
@@ -48,6 +62,9 @@ class ReplayPlan:
     effective_settings: str
     post: Post
     log: Callable[[str], object]
+    on_duty: AbstractContextManager[object] = NOTHING_TO_DO
+    alert_status: Callable[[], Mapping[str, object]] = dict
+    mask: Callable[[str], str] = str
 
 
 def live_folder(settings: LiveSettings) -> Path:
@@ -81,6 +98,19 @@ def rules_of(settings: LiveSettings, *, settle: float) -> TraderRules:
     )
 
 
+def check_alone(folder: Path) -> None:
+    """Refuse to be the second worker of a folder, before anything of it is touched.
+
+    Raises
+    ------
+    JournalLocked
+        With the process that works there.
+    """
+    journal = folder / JOURNAL_FOLDER
+    if journal.is_dir():
+        os.close(lock_folder(journal))
+
+
 def paper_broker(plan: ReplayPlan, clock: VenueClock) -> PaperBroker:
     """The paper broker on its books, in the time of ``clock``."""
     prepared, broker = plan.prepared, plan.settings.broker
@@ -96,8 +126,35 @@ def paper_broker(plan: ReplayPlan, clock: VenueClock) -> PaperBroker:
     return PaperBroker(venue)
 
 
+def replay_hours(calendar: str) -> HoursOf:
+    """Open and close of the sessions of a replay.
+
+    New York's come from a rule, because the library of calendars is slow to load: in
+    history a half day changes no price. An exchange that never closes has no night in
+    which a session could be decided, and borrows the same hours.
+
+    Examples
+    --------
+    >>> replay_hours("XNYS") is replay_hours("24/7") is new_york_hours
+    True
+    """
+    if calendar in (NEW_YORK_CALENDAR, ALWAYS_OPEN):
+        return new_york_hours
+    return partial(session_hours, calendar)
+
+
+def timetable_of(plan: ReplayPlan, hours: HoursOf, zone: ZoneInfo) -> Timetable:
+    """The instants of the trading day, by the settings."""
+    margin = timedelta(seconds=plan.settings.limits.cut_off_margin)
+    return Timetable(hours, plan.settings.live.decision_time, zone, margin=margin)
+
+
 def trader_parts(
-    plan: ReplayPlan, broker: PaperBroker, bridge: DataBridge, now: Callable[[], datetime]
+    plan: ReplayPlan,
+    broker: PaperBroker,
+    bridge: DataBridge,
+    timetable: Timetable,
+    now: Callable[[], datetime],
 ) -> TraderParts:
     """A worker on the paper broker, in the time of ``now``."""
     settings = plan.settings
@@ -107,7 +164,7 @@ def trader_parts(
         folder=plan.folder,
         account=settings.broker.account,
         capital_micros=micros(settings.backtest.capital),
-        mode=Mode.PAPER,
+        mode=mode_of(settings.broker.name),
         instance=uuid.uuid4().hex[:16],
         strategy=settings.strategy.name,
         code_hash=code_hash(),
@@ -115,13 +172,15 @@ def trader_parts(
         brain=plan.prepared.brain,
         broker=PatientBroker(broker, settings.broker.call_timeout),
         bridge=bridge,
-        timetable=Timetable(new_york_hours, settings.live.decision_time, NEW_YORK),
+        timetable=timetable,
         limits=limits_of(settings.limits),
         post=plan.post,
         log=plan.log,
         now=now,
         wall=utc_now,
         rules=rules_of(settings, settle=settle),
+        alert_status=plan.alert_status,
+        mask=plan.mask,
     )
 
 
@@ -132,7 +191,11 @@ def run_replay(plan: ReplayPlan, speed: float | None = None) -> bool:
     """
     prepared, window = plan.prepared, plan.prepared.window
     sessions = prepared.market.panel.axes.sessions
-    venue = paper_broker(plan, VenueReplayClock(sessions, window.first, window.last))
+    check_alone(plan.folder)
+    calendar = plan.settings.data.calendar
+    hours = replay_hours(calendar)
+    times = VenueReplayClock(sessions, window.first, window.last, DayPlan(hours))
+    venue = paper_broker(plan, times)
     clock = ReplayClock(venue)
     bridge = ReplayBridge(
         prepared.market,
@@ -141,25 +204,27 @@ def run_replay(plan: ReplayPlan, speed: float | None = None) -> bool:
         prepared.scheduled,
         prepared.snapshot.version,
     )
-    parts = trader_parts(plan, venue, bridge, clock.now)
-    return asyncio.run(_replay(parts, venue, clock, speed))
+    zone = exchange_zone(NEW_YORK_CALENDAR if hours is new_york_hours else calendar)
+    parts = trader_parts(plan, venue, bridge, timetable_of(plan, hours, zone), clock.now)
+    return asyncio.run(_replay(plan, parts, (venue, clock), speed))
 
 
 async def _replay(
+    plan: ReplayPlan,
     parts: TraderParts,
-    venue: PaperBroker,
-    clock: ReplayClock,
+    world: tuple[PaperBroker, ReplayClock],
     speed: float | None,
 ) -> bool:
-    trader = Trader(parts)
+    trader, (venue, clock) = Trader(parts), world
     rest = 0.0 if speed is None else 0.25 / speed
 
     async def pause() -> None:
         await asyncio.sleep(rest)
 
     try:
-        ended = await replay(trader, venue, clock, (parts.bridge, parts.timetable), pause)
-        await trader.end("the replay has ended" if ended else "STOP")
+        with plan.on_duty:
+            ended = await replay(trader, venue, clock, (parts.bridge, parts.timetable), pause)
+            await trader.end("the replay has ended" if ended else "STOP")
     finally:
         trader.release()
         await venue.close()

@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from quant_core.brokers.paper.broker import PaperBroker
-from quant_core.brokers.paper.venue_clock import WallClock
+from quant_core.brokers.paper.venue_clock import Phase, WallClock
 from quant_core.data.warehouse import Warehouse
 from quant_core.foundation.errors import ConfigurationError, DataRefused
-from quant_core.foundation.timing import calendar_sessions, utc_now
-from quant_core.foundation.types import Session, SessionArray
+from quant_core.foundation.timing import (
+    calendar_end,
+    calendar_sessions,
+    exchange_zone,
+    following_session,
+    session_hours,
+    utc_now,
+)
+from quant_core.foundation.types import Session
 from quant_core.jobs.command_line import Request
-from quant_core.jobs.live_parts import ReplayPlan, paper_broker, trader_parts
-from quant_core.jobs.prepared_run import Prepared, prepare
-from quant_core.live.data_bridge import FreshBridge, FreshData
+from quant_core.jobs.live_parts import (
+    ReplayPlan,
+    check_alone,
+    paper_broker,
+    timetable_of,
+    trader_parts,
+)
+from quant_core.jobs.prepared_run import prepare
+from quant_core.live.data_bridge import FreshBridge, RebalancePlan, TradingDays, last_session
+from quant_core.live.data_feed import DataFeed, DataSource, FreshData
+from quant_core.live.present_run import PresentRun
+from quant_core.live.timetable import Timetable
 from quant_core.live.trader import Trader
+from quant_core.market import Market
 from quant_core.trading.schedule import scheduled_executions
 
 LEAST_SESSIONS = 30
 """Sessions the calendar must still have: it is a table in a library, and grows old."""
 
-HORIZON = timedelta(days=90)
+
+@dataclass(frozen=True, slots=True)
+class PresentTime:
+    """The present, and how to wait."""
+
+    now: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
 def run_present(plan: ReplayPlan, request: Request) -> None:
@@ -33,97 +57,149 @@ def run_present(plan: ReplayPlan, request: Request) -> None:
     Raises
     ------
     ConfigurationError
-        If the exchange calendar ends too soon.
+        If the exchange calendar ends too soon, or its exchange never closes.
     DataRefused
         If the newest data is older than the limits allow.
     """
-    settings, prepared = plan.settings, plan.prepared
-    sessions = prepared.market.panel.axes.sessions
-    last = prepared.market.session(len(sessions) - 1)
-    calendar = settings.data.calendar
-    ahead = check_calendar(calendar, utc_now().date())
-    known = np.union1d(sessions, calendar_sessions(calendar, last, ahead))
-    check_age(known, last, settings.limits.max_data_age)
-    plan_of = dict(
-        zip(known.tolist(), scheduled_executions(known, settings.rebalance), strict=True)
-    )
 
-    def following(after: Session) -> Session | None:
-        place = int(np.searchsorted(known, np.datetime64(after, "D"), side="right"))
-        return known[place].item() if place < len(known) else None
+    def newest() -> str | None:
+        settings = plan.settings.data
+        snapshot = Warehouse(Path(settings.root)).newest(settings.dataset)
+        return None if snapshot is None else snapshot.version
 
     def load() -> FreshData:
-        fresh = prepare(settings, request)
+        fresh = prepare(plan.settings, request)
+        last = last_session(fresh.market)
+        plan.log(f"newer data: they reach to {last}, version {fresh.snapshot.version}")
         return FreshData(fresh.market, fresh.snapshot.version)
 
-    bridge = FreshBridge(load, following, lambda session: bool(plan_of.get(session, False)), last)
-    venue = paper_broker(plan, WallClock(sessions, calendar))
-    parts = trader_parts(plan, venue, bridge, utc_now)
-    asyncio.run(_run(Trader(parts), venue, plan, request))
+    asyncio.run(trade_present(plan, DataSource(newest, load), PresentTime()))
 
 
-async def _run(trader: Trader, venue: PaperBroker, plan: ReplayPlan, request: Request) -> None:
-    """The worker's steps, and the venue's phases as their instants pass."""
-    known = plan.prepared.snapshot.version
-
-    async def pause(seconds: float) -> None:
-        nonlocal known
-        while venue.advance() is not None:
-            await trader.step()
-        await asyncio.sleep(seconds)
-        fresh = _renewed(plan, request, known)
-        if fresh is not None:
-            known = fresh.snapshot.version
-            venue.renew(
-                fresh.market,
-                WallClock(fresh.market.panel.axes.sessions, plan.settings.data.calendar),
-            )
-
+async def trade_present(plan: ReplayPlan, source: DataSource, time: PresentTime) -> None:
+    """Trade until STOP, at the present of ``time``, on the newest data of ``source``."""
+    check_alone(plan.folder)
+    calendar, first = plan.settings.data.calendar, plan.prepared
+    timetable = timetable_of(plan, partial(session_hours, calendar), exchange_zone(calendar))
+    today = time.now().astimezone(timetable.zone).date()
+    check_calendar(calendar, today, timetable)
+    last = last_session(first.market)
+    following = partial(following_session, calendar)
+    check_age(last, (time.now(), plan.settings.limits.max_data_age), following, timetable)
+    plan.log(f"the data reach to {last}, version {first.snapshot.version}")
+    feed = DataFeed(FreshData(first.market, first.snapshot.version), source, time.now)
+    venue = WallVenue(plan, time.now)
     try:
-        await trader.run(pause)
+        schedule = RebalancePlan(
+            partial(calendar_sessions, calendar),
+            lambda sessions: scheduled_executions(sessions, plan.settings.rebalance),
+        )
+        days = TradingDays(following, schedule, venue.has_settled, last)
+        bridge = FreshBridge(feed, days, plan.settings.limits.max_data_age)
+        parts = trader_parts(plan, venue.broker, bridge, timetable, time.now)
+        trader = Trader(replace(parts, wall=time.now))
+        schedule.state = trader.state
+        try:
+            with plan.on_duty:
+                run = PresentRun(trader, venue, feed, plan.post, time.now)
+                await run.trade(time.sleep)
+        finally:
+            trader.release()
     finally:
-        trader.release()
-        await venue.close()
+        await venue.broker.close()
 
 
-def _renewed(plan: ReplayPlan, request: Request, known: str) -> Prepared | None:
-    """The data anew where there is a newer version."""
-    newest = Warehouse(Path(plan.settings.data.root)).newest(plan.settings.data.dataset)
-    if newest is None or newest.version == known:
-        return None
-    return prepare(plan.settings, request)
+class WallVenue:
+    """The paper broker at wall-clock time, on the newest data.
 
-
-def check_calendar(calendar: str, today: Session) -> Session:
-    """The date up to which the calendar is asked; refused when it ends too soon.
-
-    Examples
-    --------
-    >>> from datetime import date
-    >>> check_calendar("24/7", date(2024, 1, 1))
-    datetime.date(2024, 3, 31)
+    Parameters
+    ----------
+    plan : ReplayPlan
+    now : callable
+        The present.
     """
-    until = today + HORIZON
-    left = len(calendar_sessions(calendar, today, until))
-    if left < LEAST_SESSIONS:
+
+    def __init__(self, plan: ReplayPlan, now: Callable[[], datetime]) -> None:
+        self._calendar = plan.settings.data.calendar
+        self._now = now
+        self._clock = self._clock_of(plan.prepared.market)
+        self.broker: PaperBroker = paper_broker(plan, self._clock)
+
+    def advance(self) -> object | None:
+        """Enter the next phase; None when it has not come or its prices are not known."""
+        return self.broker.advance()
+
+    def renew(self, market: Market) -> None:
+        """Go on with newer data."""
+        clock = self._clock_of(market)
+        self.broker.renew(market, clock)
+        self._clock = clock
+
+    def has_settled(self, session: Session) -> bool:
+        """Whether the books of a session are closed."""
+        place = self.broker.place
+        row = place.row if place.phase is Phase.AFTER_CLOSE else place.row - 1
+        settled = self._clock.session(row)
+        return settled is not None and settled >= session
+
+    def _clock_of(self, market: Market) -> WallClock:
+        return WallClock(market.panel.axes.sessions, self._calendar, now=self._now)
+
+
+def check_calendar(calendar: str, today: date, timetable: Timetable) -> None:
+    """Refuse a calendar that ends too soon, or one without a night to decide in.
+
+    Raises
+    ------
+    ConfigurationError
+        With what to do about it.
+    """
+    end = calendar_end(calendar, today)
+    sessions = calendar_sessions(calendar, today, end)
+    left = len(sessions)
+    if not left >= LEAST_SESSIONS:
         raise ConfigurationError(
             "the exchange calendar ends too soon",
             expected=f"at least {LEAST_SESSIONS} further sessions",
-            found=f"{left} from {today}",
+            found=f"{left} from {today} to {end}",
             where=calendar,
             fix="update exchange_calendars",
         )
-    return until
+    one, other = timetable.of(sessions[0].item()), timetable.of(sessions[1].item())
+    if not one.settled < other.decide:
+        raise ConfigurationError(
+            "an exchange that never closes has no open to decide for",
+            expected="a calendar with a night between two sessions, such as XNYS",
+            found=f"a close at {one.closes}, a decision at {other.decide}",
+            where="data.calendar",
+            fix="replay a stretch of history with --replay START:END",
+        )
 
 
-def check_age(known: SessionArray, last: Session, most: int) -> None:
-    """Refuse data that a decision could not rest on."""
-    today = np.datetime64(utc_now().date(), "D")
-    missed = int(np.sum((known > np.datetime64(last, "D")) & (known < today)))
-    if missed > most:
+def check_age(
+    last: Session,
+    allowed: tuple[datetime, int],
+    following: Callable[[Session], Session | None],
+    timetable: Timetable,
+) -> None:
+    """Refuse data that a decision could not rest on.
+
+    A session is missing once the one after it is to be decided; before, its data may still
+    come. ``allowed`` is the present and how many sessions may be missing.
+    """
+    now, most = allowed
+    missing: list[Session] = []
+    day = following(last)
+    while day is not None:
+        after = following(day)
+        if after is None or now < timetable.of(after).decide:
+            break
+        missing.append(day)
+        day = after
+    if not len(missing) <= most:
         raise DataRefused(
-            "the data is stale",
+            "the data are stale",
             expected=f"at most {most} sessions behind (limits.max_data_age)",
-            found=f"{missed} sessions since {last}",
+            found=f"{len(missing)} sessions since {last}",
             fix="sync the data, or replay a stretch of history with --replay START:END",
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from quant_core.backtest_engine import run_readable
-from quant_core.foundation.errors import InvariantBroken
+from quant_core.foundation.errors import InvariantBroken, UsageError
 from quant_core.foundation.money import micros
 from quant_core.foundation.settings_live import LiveSettings
 from quant_core.jobs.command_line import Outcome, Request
@@ -57,6 +57,12 @@ class Traded:
 
 def run(request: Request) -> Outcome:
     """Backtest and replay of one window, compared; exit code 1 where they differ."""
+    if request.arguments.kills < 0:
+        raise UsageError(
+            "--kills is not a number of kills",
+            expected="0 or more",
+            found=str(request.arguments.kills),
+        )
     loaded = request.load(strategy_sections())
     settings = cast("LiveSettings", loaded.settings)
     prepared = prepare(settings, request)

@@ -120,6 +120,7 @@ class CommandLog:
     def __init__(self, bodies: Iterable[Body] = ()) -> None:
         self._commands: dict[str, Command] = {}
         self._states: dict[str, CommandState] = {}
+        self._unfinished: dict[str, Command] = {}
         for body in bodies:
             self.apply(body)
 
@@ -132,29 +133,34 @@ class CommandLog:
                 self._states[name] = CommandState.EXECUTING
             case CommandDone(id=name, succeeded=succeeded) if name in self._states:
                 self._states[name] = CommandState.DONE if succeeded else CommandState.FAILED
+                self._unfinished.pop(name, None)
             case _:
                 pass
 
     def accept(self, command: Command) -> None:
         """Remember a command; one that is known keeps its state."""
-        self._commands.setdefault(command.id, command)
-        self._states.setdefault(command.id, CommandState.RECEIVED)
+        if command.id not in self._states:
+            self._commands[command.id] = command
+            self._states[command.id] = CommandState.RECEIVED
+            self._unfinished[command.id] = command
 
     @property
     def count(self) -> int:
         """Commands accepted so far."""
-        return len(self._commands)
+        return len(self._states)
 
     def state(self, name: str) -> CommandState | None:
         """How far the command of an id came, None if it was never accepted."""
         return self._states.get(name)
 
+    def newest(self, count: int) -> list[tuple[Command, CommandState]]:
+        """The commands accepted last, the newest at the end, and how far each came."""
+        names = list(self._commands)[-count:]
+        return [(self._commands[name], self._states[name]) for name in names]
+
     def unfinished(self) -> list[Command]:
         """What is still to be carried out, the most urgent first."""
-        waiting = (CommandState.RECEIVED, CommandState.EXECUTING)
-        return in_urgency(
-            command for name, command in self._commands.items() if self._states[name] in waiting
-        )
+        return in_urgency(self._unfinished.values())
 
 
 class CommandDoor:
@@ -272,25 +278,31 @@ class OutcomeFile:
         self._path = folder / OUTCOME_FILE
         self._outcomes = _outcomes(self._path)
 
-    def record(self, outcome: Outcome) -> None:
-        """Put an outcome in place of an earlier one of the same id.
+    def record(self, *outcomes: Outcome) -> None:
+        """Put outcomes in place of earlier ones of the same id, with one write.
 
         Raises
         ------
         StateUnwritable
             If the disk refuses.
         """
-        self._outcomes.pop(outcome.id, None)
-        self._outcomes[outcome.id] = {
-            "id": outcome.id,
-            "action": outcome.action,
-            "state": outcome.state.value,
-            "at": instant_text(outcome.at),
-            "detail": outcome.detail,
-        }
+        for outcome in outcomes:
+            self._outcomes.pop(outcome.id, None)
+            self._outcomes[outcome.id] = {
+                "id": outcome.id,
+                "action": outcome.action,
+                "state": outcome.state.value,
+                "at": instant_text(outcome.at),
+                "detail": outcome.detail,
+            }
         for name in list(self._outcomes)[:-OUTCOMES_KEPT]:
             del self._outcomes[name]
         write_document(self._path, {"schema": 1, "outcomes": self.section()})
+
+    def state_of(self, name: str) -> str | None:
+        """The state that is shown for an id; None for one that is not shown."""
+        shown = self._outcomes.get(name)
+        return None if shown is None else str(shown.get("state"))
 
     def section(self) -> list[dict[str, object]]:
         """The outcomes for the state document."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from quant_core.brokers.port import Health, PriceQuote, QuoteKind
@@ -32,6 +32,7 @@ class Shown:
     gate: GateInputs
     limits: Limits
     problem: str = ""
+    alerts: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
@@ -66,17 +67,11 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
         ],
         "next_run": None if shown.next_run is None else shown.next_run.isoformat(),
         "commands": list(shown.outcomes),
-        "pending_commands": [
-            {
-                "id": command.id,
-                "action": command.action.value,
-                "state": (state.commands.state(command.id) or CommandState.RECEIVED).value,
-            }
-            for command in state.commands.unfinished()
-        ],
+        "pending_commands": _pending_commands(state),
         "kill_latch": {"set": state.kill_latched, "reason": state.kill_reason},
         "trading_state": {"state": state.trading_state.value, "reason": state.trading_reason},
         "reconciliation": _reconciliation(state),
+        "alerts": dict(shown.alerts),
         "journal_entries": state.entries,
     }
 
@@ -158,6 +153,17 @@ def _connection(health: Health) -> dict[str, object]:
         "can_trade": health.can_trade,
         "reason": health.reason,
     }
+
+
+def _pending_commands(state: WorkerState) -> list[dict[str, object]]:
+    return [
+        {
+            "id": command.id,
+            "action": command.action.value,
+            "state": (state.commands.state(command.id) or CommandState.RECEIVED).value,
+        }
+        for command in state.commands.unfinished()
+    ]
 
 
 def _reconciliation(state: WorkerState) -> dict[str, object]:

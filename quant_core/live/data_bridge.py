@@ -8,8 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from quant_core.foundation.errors import SourceUnreachable
-from quant_core.foundation.types import BoolArray, Session
+from quant_core.foundation.errors import DataRefused, SourceUnreachable
+from quant_core.foundation.types import BoolArray, Session, SessionArray
+from quant_core.live.data_feed import DataFeed
+from quant_core.live.worker_state import WorkerState
 from quant_core.market import Market
 
 
@@ -19,7 +21,8 @@ class DataDay:
 
     ``row`` is that of T-1 in ``market``; ``scheduled`` says that a rebalance executes at
     the open of T; ``age_sessions`` counts the sessions closed since the last one of the
-    data, 0 = current.
+    data, 0 = current; ``published`` is the version that is published at this moment, None
+    where nobody knows.
     """
 
     session: Session
@@ -28,6 +31,7 @@ class DataDay:
     scheduled: bool
     version: str
     age_sessions: int
+    published: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class CloseDay:
 
     market: Market
     row: int
+    version: str
 
 
 class DataBridge(Protocol):
@@ -94,11 +99,12 @@ class ReplayBridge:
         """The close before a session of the window."""
         row = self._row(session)
         due = row == self._first or bool(self._scheduled[row - self._first])
-        return DataDay(session, self._market, row - 1, due, self._version, 0)
+        version = self._version
+        return DataDay(session, self._market, row - 1, due, version, 0, version)
 
     def close_day(self, session: Session) -> CloseDay | None:
         """The close of a session of the window."""
-        return CloseDay(self._market, self._row(session))
+        return CloseDay(self._market, self._row(session), self._version)
 
     def _row(self, session: Session) -> int:
         if session not in self._rows:
@@ -106,12 +112,58 @@ class ReplayBridge:
         return self._rows[session]
 
 
-@dataclass(frozen=True, slots=True)
-class FreshData:
-    """The newest data: the market up to its last session, and the version of it."""
+class DataOnItsWay(SourceUnreachable):
+    """Newer data are being read: nothing is wrong, and nothing is decided on the older ones."""
 
-    market: Market
-    version: str
+
+class RebalancePlan:
+    """Which sessions rebalance, counted from the first one the worker ever rebalanced in.
+
+    The first decision is always one, as in a backtest. One that was missed (the worker was
+    down, the data late) is made up for in the next session with a decision.
+
+    Parameters
+    ----------
+    sessions : callable
+        Sessions of the calendar between two dates, both included.
+    scheduled : callable
+        Flags of sessions, counted from the first of them.
+    """
+
+    def __init__(
+        self,
+        sessions: Callable[[Session, Session], SessionArray],
+        scheduled: Callable[[SessionArray], BoolArray],
+    ) -> None:
+        self._sessions = sessions
+        self._scheduled = scheduled
+        self.state: WorkerState | None = None
+        """Of the worker that asks; without one every session rebalances."""
+
+    def due(self, session: Session) -> bool:
+        """Whether a rebalance executes at the open of a session."""
+        first = None if self.state is None else self.state.first_rebalance
+        last = None if self.state is None else self.state.rebalanced
+        if first is None or last is None or session <= last:
+            return True
+        days = self._sessions(first, session)
+        behind = days > np.datetime64(last, "D")
+        return bool(self._scheduled(days)[behind].any())
+
+
+@dataclass(frozen=True, slots=True)
+class TradingDays:
+    """Which sessions there are for the worker.
+
+    ``following`` gives the session of the calendar after a date, None where it ends;
+    ``settled`` says whether the broker has closed its books of a session; the worker's
+    first session follows ``begin_after``.
+    """
+
+    following: Callable[[Session], Session | None]
+    plan: RebalancePlan
+    settled: Callable[[Session], bool]
+    begin_after: Session
 
 
 class FreshBridge:
@@ -119,64 +171,66 @@ class FreshBridge:
 
     Parameters
     ----------
-    load : callable
-        Opens the newest data; asked again whenever what is there does not reach.
-    following : callable
-        The session of the calendar after a date; None where the calendar ends.
-    scheduled : callable
-        Whether a rebalance executes at the open of a session.
-    begin_after : Session
-        The worker's first session follows this one.
+    feed : DataFeed
+        Holds the newest data.
+    days : TradingDays
+    max_age : int
+        Most sessions that may be missing for a decision.
     """
 
-    def __init__(
-        self,
-        load: Callable[[], FreshData],
-        following: Callable[[Session], Session | None],
-        scheduled: Callable[[Session], bool],
-        begin_after: Session,
-    ) -> None:
-        self._load = load
-        self._following = following
-        self._scheduled = scheduled
-        self._begin_after = begin_after
-        self._data: FreshData | None = None
+    def __init__(self, feed: DataFeed, days: TradingDays, max_age: int) -> None:
+        self._feed = feed
+        self._days = days
+        self._max_age = max_age
 
     def next_session(self, after: Session | None) -> Session | None:
         """The next session of the calendar."""
-        return self._following(self._begin_after if after is None else after)
+        return self._days.following(self._days.begin_after if after is None else after)
 
     def decision_day(self, session: Session) -> DataDay:
-        """The newest close before a session; its age in sessions of the calendar."""
-        data = self._reaching(lambda market: self._age(market, session) == 0)
-        row = _row_before(data.market, session)
-        if row < 0:
-            raise SourceUnreachable(
-                "the data has no close before the session",
-                expected=f"a session before {session}",
-                found="none",
-                fix="sync the data",
+        """The newest close before a session; its age in sessions of the calendar.
+
+        Raises
+        ------
+        DataOnItsWay
+            If newer data are published and not read yet.
+        DataRefused
+            If the data are too old.
+        """
+        data, published = self._feed.data, self._feed.published
+        if published != data.version:
+            raise DataOnItsWay(
+                "newer data are published and not read yet",
+                expected=f"version {data.version}",
+                found=published or "not known",
             )
-        age = self._age(data.market, session)
-        return DataDay(session, data.market, row, self._scheduled(session), data.version, age)
+        row = _row_before(data.market, session)
+        age = self._age(data.market, row, session)
+        if not age <= self._max_age:
+            raise DataRefused(
+                "the data are stale",
+                expected=f"at most {self._max_age} sessions behind (limits.max_data_age)",
+                found=f"{age} sessions behind, the last one is {last_session(data.market)}",
+                fix="sync the data; it is tried again until the cut-off",
+            )
+        due = self._days.plan.due(session)
+        return DataDay(session, data.market, row, due, data.version, age, published)
 
     def close_day(self, session: Session) -> CloseDay | None:
-        """The close of a session, as soon as the data has it."""
-        data = self._reaching(lambda market: _row_of(market, session) is not None)
-        row = _row_of(data.market, session)
-        return None if row is None else CloseDay(data.market, row)
+        """The close of a session, once the data have it and the broker has settled it."""
+        data = self._feed.data
+        if not has_session(data.market, session) or not self._days.settled(session):
+            return None
+        return CloseDay(data.market, _row_before(data.market, session) + 1, data.version)
 
-    def _reaching(self, enough: Callable[[Market], bool]) -> FreshData:
-        if self._data is None or not enough(self._data.market):
-            self._data = self._load()
-        return self._data
-
-    def _age(self, market: Market, session: Session) -> int:
-        """Sessions between the last one of the data and ``session``."""
-        day: Session | None = market.session(max(_row_before(market, session), 0))
+    def _age(self, market: Market, row: int, session: Session) -> int:
+        """Sessions between the last close before ``session`` and ``session``."""
+        if row < 0:
+            return len(market.panel.axes.sessions) + self._max_age + 1
+        day: Session | None = market.session(row)
         age = -1
         while day is not None and day < session:
-            day = self._following(day)
+            day = self._days.following(day)
             age += 1
         return max(age, 0)
 
@@ -185,7 +239,12 @@ def _row_before(market: Market, session: Session) -> int:
     return int(np.searchsorted(market.panel.axes.sessions, np.datetime64(session, "D"))) - 1
 
 
-def _row_of(market: Market, session: Session) -> int | None:
+def last_session(market: Market) -> Session:
+    """The last session of the data."""
+    return market.session(len(market.panel.axes.sessions) - 1)
+
+
+def has_session(market: Market, session: Session) -> bool:
+    """Whether the data have a session."""
     row = _row_before(market, session) + 1
-    there = row < len(market.panel.axes.sessions) and market.session(row) == session
-    return row if there else None
+    return row < len(market.panel.axes.sessions) and market.session(row) == session

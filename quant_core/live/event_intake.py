@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections import ChainMap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quant_core.brokers.port import (
     AccountChanged,
@@ -30,11 +30,13 @@ from quant_core.brokers.port import (
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.live.chronicle import Chronicle
 from quant_core.live.journal_account import AccountMoved, BrokerRead, DuesPaid, FractionSettled
-from quant_core.live.journal_entries import Body, Noted
+from quant_core.live.journal_entries import Body, Noted, RiskStateChanged
+from quant_core.live.journal_kinds import TradingState
 from quant_core.live.journal_orders import FillReceived
-from quant_core.live.order_desk import seen_bodies
+from quant_core.live.order_desk import Post, hinted_bodies
 from quant_core.live.order_life import LiveOrder, OrderStage
 from quant_core.live.worker_state import LedgerBody, WorkerState, move_ledger
+from quant_core.notify.port import Alert, Severity
 
 
 @dataclass(slots=True)
@@ -53,14 +55,25 @@ class EventIntake:
     ----------
     broker : BrokerPort
     chronicle : Chronicle
+    post : callable
+        Takes alerts.
     """
 
-    def __init__(self, broker: BrokerPort, chronicle: Chronicle) -> None:
+    def __init__(
+        self, broker: BrokerPort, chronicle: Chronicle, post: Post = lambda _: None
+    ) -> None:
+        self._post = post
         self._broker = broker
         self._chronicle = chronicle
         self._read = chronicle.state.broker_read
         self._waiting: list[BrokerEvent] = []
+        self._replaced: dict[str, Executed] = {}
         self.link = LinkState()
+
+    @property
+    def read(self) -> int:
+        """Number of the last event that was read."""
+        return self._read
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -82,17 +95,25 @@ class EventIntake:
             return 0
         for event in fresh:
             self._note_link(event.body)
-        self._waiting += fresh
+            self._waiting += self._as_corrected(event)
         return self._take_all()
 
     def take_executions(self, executions: Sequence[Executed]) -> int:
-        """Executions of a snapshot whose events never came, or came without commission."""
-        missing = [e for e in executions if e.execution_id not in self._chronicle.state.seen]
+        """Executions of a snapshot whose events never came, or came without commission.
+
+        One whose order has a fill here that the broker no longer knows is the correction of
+        it: taken as another execution it would count twice, so that it waits for its event.
+        """
+        theirs, state = {e.execution_id for e in executions}, self._chronicle.state
+        gone = {f.reference for f in state.fills_since_close if f.execution not in theirs}
+        missing = [e for e in executions if e.execution_id not in state.seen]
+        missing = [e for e in missing if e.reference not in gone]
         made = 0
         for executed in missing:
             fill = _fill(executed, executed.commission_micros)
-            if fill is not None and self._chronicle.state.fits(fill):
-                self._chronicle.record([fill])
+            if fill is not None and state.fits(fill):
+                foreign = fill.reference not in state.orders
+                self._record([fill, foreign_halt(fill)] if foreign else [fill])
                 made += 1
         return made + self._take_all()
 
@@ -102,21 +123,52 @@ class EventIntake:
         while len(self._waiting) != before and self._waiting:
             before = len(self._waiting)
             made += self._pass()
+            if len(self._waiting) == before:
+                self._correct_waiting()
         self._mark_read(made)
         return made
+
+    def _correct_waiting(self) -> None:
+        """An execution that could not be taken, and is replaced, need not be taken."""
+        waiting = {e.body.execution_id for e in self._waiting if isinstance(e.body, Executed)}
+        for event in self._waiting:
+            body = event.body
+            if isinstance(body, ExecutionCorrected) and body.replaced_id in waiting:
+                self._replaced[body.replaced_id] = body.execution
+        self._waiting = [each for event in self._waiting for each in self._as_corrected(event)]
+
+    def _as_corrected(self, event: BrokerEvent) -> list[BrokerEvent]:
+        """The event with the execution that replaced its own; none where that was busted."""
+        match event.body:
+            case Executed(execution_id=name) if name in self._replaced:
+                right = self._replaced[name]
+                return [replace(event, body=right)] if right.shares else []
+            case ExecutionCorrected(replaced_id=name) if name in self._replaced:
+                return []
+            case _:
+                return [event]
 
     def _pass(self) -> int:
         batch = _Batch(self._chronicle.state, _commissions(self._waiting))
         left: list[BrokerEvent] = []
         for event in self._waiting:
             if isinstance(event.body, ExecutionCorrected):
-                self._chronicle.record(batch.bodies)
+                self._record(batch.bodies)
                 batch = batch.next()
             if not batch.take(event.body):
                 left.append(event)
         self._waiting = left
-        self._chronicle.record(batch.bodies)
+        self._record(batch.bodies)
         return batch.made
+
+    def _record(self, bodies: Sequence[Body]) -> None:
+        """Journal entries; a halt among them is told to a person."""
+        self._chronicle.record(bodies)
+        at = self._chronicle.state.last_at
+        for body in bodies:
+            if isinstance(body, RiskStateChanged) and at is not None:
+                title = "Somebody else trades this account"
+                self._post(Alert("foreign_order", Severity.CRITICAL, title, body.reason, at))
 
     def _mark_read(self, made: int) -> None:
         """How far the events are in the journal; costs an entry only where there was another."""
@@ -159,7 +211,7 @@ class _Batch:
             case Executed():
                 return self._execution(body, None)
             case ExecutionCorrected(replaced_id=replaced, execution=execution):
-                return self._knows(replaced) and self._execution(execution, replaced)
+                return self._execution(execution, replaced)
             case CommissionCharged(execution_id=name):
                 return self._knows(name)
             case AccountChanged() | DuePaid() | FractionPaid():
@@ -186,14 +238,24 @@ class _Batch:
 
     def _move(self, name: str, body: LedgerBody) -> bool:
         """Let the trial make a move; where it cannot, it is made anew without it."""
-        correction = isinstance(body, FillReceived) and body.corrects is not None
-        if not correction and not self._try(body):
+        if isinstance(body, FillReceived) and body.corrects is not None:
+            possible = self._state.can_correct(body)
+        else:
+            possible = self._try(body)
+        if not possible:
             return False
         self._seen.add(name)
         self.bodies.append(body)
-        if isinstance(body, FillReceived) and body.reference in self._orders:
-            self._orders[body.reference] = self._orders[body.reference].after(body)
+        if isinstance(body, FillReceived):
+            self._filled(body)
         return True
+
+    def _filled(self, fill: FillReceived) -> None:
+        """The order of a fill; where there is none, somebody else trades this account."""
+        if fill.reference in self._orders:
+            self._orders[fill.reference] = self._orders[fill.reference].after(fill)
+        elif self._state.trading_state is not TradingState.HALTED:
+            self.bodies.append(foreign_halt(fill))
 
     def _try(self, body: LedgerBody) -> bool:
         try:
@@ -213,11 +275,17 @@ class _Batch:
             return True
         if order.stage.is_over or not body.order.state.is_final:
             return True
-        bodies = seen_bodies(order, body.order)
+        bodies = hinted_bodies(order, body.order)
         for each in bodies:
             self._orders[body.order.reference] = order.after(each)
         self.bodies += bodies
         return bool(bodies)
+
+
+def foreign_halt(fill: FillReceived) -> RiskStateChanged:
+    """Why nothing is ordered any more after a fill of an order that is not ours."""
+    reason = f"{fill.execution}: {fill.shares} {fill.symbol} of order {fill.reference}"
+    return RiskStateChanged(TradingState.HALTED, f"not an order of this worker: {reason}"[:300])
 
 
 def _entry(body: AccountChanged | DuePaid | FractionPaid) -> LedgerBody:

@@ -55,6 +55,9 @@ ENDS = {
     OrderState.EXPIRED: OrderEnd.EXPIRED,
 }
 
+RESTATED = "restated"
+_RESTATED_TEXT = "sized in shares that a split or renaming has changed since the last close"
+
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
@@ -138,6 +141,8 @@ class OrderDesk:
         self._settle = settle
         self._write_ahead = write_ahead
         self._looks: dict[str, Looks] = {}
+        self.holds_back: Callable[[OrderIntent], bool] = lambda _: False
+        """Asked before each order leaves; True keeps it and those after it planned."""
 
     async def send(
         self, planned: Sequence[OrderIntent], moment: Moment, before: Sequence[Body] = ()
@@ -200,7 +205,8 @@ class OrderDesk:
                 continue
             looks = self._looks.get(name, Looks(epoch)).missed(now, epoch, self._settle)
             self._looks[name] = looks
-            if looks.proven:
+            # What the broker once had is not absent: it is lost, and never sent again.
+            if looks.proven and not order.broker_order and not order.filled:
                 del self._looks[name]
                 self._chronicle.record([OrderAbsent(name)])
 
@@ -229,6 +235,11 @@ class OrderDesk:
     ) -> list[LimitBreached | OrderRejected]:
         bodies: list[LimitBreached | OrderRejected] = []
         for intent, verdict in zip(planned, verdicts, strict=True):
+            if self._is_restated(intent):
+                bodies.append(OrderRejected(intent.reference, RESTATED, _RESTATED_TEXT))
+                title = f"Order not sent after a split: {intent.side.value} {intent.symbol}"
+                self._post(Alert(RESTATED, Severity.WARNING, title, _RESTATED_TEXT, now))
+                continue
             if verdict.allowed:
                 continue
             for refusal in verdict.refusals:
@@ -242,13 +253,19 @@ class OrderDesk:
             self._post(Alert(f"limit:{first.code}", severity, title, text, now))
         return bodies
 
+    def _is_restated(self, intent: OrderIntent) -> bool:
+        """Whether a split or renaming since the close that sized an order made it another one."""
+        return intent.symbol in self._chronicle.state.restated and not is_flat(intent.purpose)
+
     async def _submit_all(
         self, going: Sequence[OrderIntent], planned: Sequence[OrderIntent]
     ) -> list[Body]:
-        """Send in the order of rank; one of unknown fate does not hold up the others."""
+        """Send in the order of rank; what a broker that is gone was not sent stays planned."""
         ranks = {intent.reference: rank for rank, intent in enumerate(planned)}
         outcomes: list[Body] = []
         for intent in going:
+            if self.holds_back(intent):
+                break
             sent = Intent(
                 reference=intent.reference,
                 session=intent.session,
@@ -262,6 +279,8 @@ class OrderDesk:
             fit = self._broker.normalise(sent)
             answer = fit if isinstance(fit, Rejected) else await self._broker.submit(fit)
             outcomes.append(_outcome(answer))
+            if isinstance(answer, Unknown) and not self._broker.health().can_trade:
+                break
         return outcomes
 
 
@@ -293,6 +312,17 @@ def seen_bodies(order: LiveOrder, view: OrderView) -> list[OrderBody]:
         end = OrderEnd.TRUNCATED
     name = view.reference
     return [OrderEnded(name, view.symbol, view.shares, end, view.filled, view.reason)]
+
+
+def hinted_bodies(order: LiveOrder, view: OrderView) -> list[OrderBody]:
+    """What a status that came by itself means.
+
+    A cancellation that nobody asked for is doubted: brokers say so of orders that live on
+    and fill. The order is of unknown fate until the broker, asked, says what it is.
+    """
+    if view.state is OrderState.CANCELLED and not order.cancelling:
+        return [OrderUnknown(view.reference, "told as cancelled, which nobody asked for")]
+    return seen_bodies(order, view)
 
 
 def ended_body(order: LiveOrder, end: OrderEnd, reason: str) -> OrderEnded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from quant_core.brokers.port import (
@@ -23,6 +24,7 @@ from quant_core.brokers.port import (
     Unknown,
 )
 from quant_core.foundation.errors import SourceUnreachable
+from quant_core.live.session_work import FAILURES
 
 Answer = TypeVar("Answer")
 
@@ -40,6 +42,7 @@ class PatientBroker:
     def __init__(self, broker: BrokerPort, seconds: float) -> None:
         self._broker = broker
         self._seconds = seconds
+        self._silent = ""
         self.name = broker.name
         self.capabilities = broker.capabilities
 
@@ -48,8 +51,12 @@ class PatientBroker:
         return await self._within("open", self._broker.open())
 
     def health(self) -> Health:
-        """The state of the connection."""
-        return self._broker.health()
+        """The state of the connection; one that let a call hang cannot be traded with."""
+        health = self._broker.health()
+        if not self._silent:
+            return health
+        reason = health.reason or f"no answer to {self._silent}"
+        return replace(health, can_trade=False, synced=False, reason=reason)
 
     async def events(self, after: int) -> Sequence[BrokerEvent]:
         """Events with numbers above ``after``."""
@@ -68,11 +75,16 @@ class PatientBroker:
         return self._broker.normalise(intent)
 
     async def submit(self, intent: Intent) -> Submitted:
-        """Send an order; no answer in time means that its fate is unknown."""
+        """Send an order; no answer in time, or any error, means that its fate is unknown.
+
+        An error that went on from here would leave the order planned, to be sent again.
+        """
         try:
             return await self._within("submit", self._broker.submit(intent))
         except SourceUnreachable as error:
             return Unknown(intent.reference, error.problem)
+        except FAILURES as error:
+            return Unknown(intent.reference, f"the call failed: {error!r}"[:300])
 
     async def find(self, reference: str) -> tuple[OrderView, ...]:
         """Everything under a reference."""
@@ -99,11 +111,14 @@ class PatientBroker:
     async def _within(self, call: str, answer: Awaitable[Answer]) -> Answer:
         try:
             async with asyncio.timeout(self._seconds):
-                return await answer
+                answered = await answer
         except TimeoutError as error:
+            self._silent = call
             raise SourceUnreachable(
                 "the broker does not answer",
                 expected=f"an answer to {call} within {self._seconds:g} s",
                 found="nothing",
                 fix="the worker connects again and asks what became of its orders",
             ) from error
+        self._silent = ""
+        return answered

@@ -73,6 +73,13 @@ def _executions(state: WorkerState, snapshot: Snapshot) -> list[str]:
     ]
 
 
+def _older(snapshot: Snapshot, read: int) -> list[str]:
+    """Books that were put back to an earlier state: what is in them was told before."""
+    if not snapshot.complete or snapshot.last_event >= read:
+        return []
+    return [f"the broker's events end at {snapshot.last_event}, and {read} were read"]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a reconciliation found; ``proven`` is False where the snapshot was incomplete."""
@@ -116,11 +123,12 @@ async def reconcile(
         If the broker does not answer.
     """
     await intake.collect()
+    read = intake.read
     snapshot = await broker.snapshot()
     await intake.collect()
     intake.take_executions(snapshot.executions)
     state = chronicle.state
-    found = tuple(differences(state, snapshot, intake.waiting))
+    found = (*_older(snapshot, read), *differences(state, snapshot, intake.waiting))
     finding = Finding(found, snapshot.complete)
     bodies: list[Body] = []
     before = state.reconciled

@@ -64,8 +64,11 @@ async def replay(
     while not trader.stopping:
         clock.back_to_venue()
         await trader.step()
-        if trader.state.day is None and not trader.stopping:
-            session = bridge.next_session(trader.state.book.session)
+        if not trader.stopping:
+            # Also of a session that is open already: a worker that was killed while it sent
+            # sends the rest at the instant of the decision, before the account is adjusted.
+            day = trader.state.day
+            session = bridge.next_session(trader.state.book.session) if day is None else day.session
             if session is not None and timetable.of(session).decide > venue.now:
                 clock.go_to(timetable.of(session).decide)
                 await trader.step()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from quant_core.foundation.errors import InvariantBroken, ReconciliationError, SourceUnreachable
 from quant_core.foundation.types import Session
-from quant_core.live.data_bridge import DataBridge
+from quant_core.live.data_bridge import DataBridge, DataDay, DataOnItsWay
 from quant_core.live.gate_view import is_flat
 from quant_core.live.journal_errors import JournalUnwritable
 from quant_core.live.journal_kinds import TradingState
@@ -42,6 +42,8 @@ class SessionSteps:
         self._present = present
         self._state = desk.chronicle.state
         self._not_before: datetime | None = None
+        self._told_late: Session | None = None
+        self._differences = ""
         self.problem = ""
         """Why the session's work does not go on; empty when it does."""
 
@@ -50,6 +52,19 @@ class SessionSteps:
         if self._state.day is not None:
             return self._state.day.session
         return self._bridge.next_session(self._state.book.session)
+
+    def selling_session(self) -> Session | None:
+        """The session a FLAT sells into: the one at work until its close, then the next.
+
+        It does not wait for the books of the close: the data for them may never come.
+        """
+        day = self._state.day
+        try:
+            if day is None or self._present.now() < self._present.timetable.of(day.session).closes:
+                return self.next_session()
+            return self._bridge.next_session(day.session)
+        except FAILURES:
+            return None
 
     def next_run(self) -> datetime | None:
         """When the next decision is due."""
@@ -82,11 +97,12 @@ class SessionSteps:
         times = self._present.timetable.of(session)
         if now < times.decide:
             return
-        if now < times.opens:
+        if now < times.cut_off:
             await self._open(session, now)
             return
         if self._state.day is None:
-            self._work.open_without_decision(session, "", "no decision was taken before the open")
+            reason = "no decision was taken before the cut-off"
+            self._work.open_without_decision(session, "", reason)
         self._drop_late(session)
         if now >= times.settled:
             await self._close(session, times)
@@ -100,12 +116,8 @@ class SessionSteps:
             if state.day is None:
                 self._work.open_without_decision(session, "", self._blocked())
             return
-        try:
-            day = self._bridge.decision_day(session)
-        except FAILURES as error:
-            self._failed("data", f"no data to decide on: {error}", now)
-            return
-        if not await self._agrees():
+        day = self._decision_day(session, now)
+        if day is None or not await self.agree():
             return
         try:
             await self._work.open_session(day, self._present.for_session(day))
@@ -114,6 +126,16 @@ class SessionSteps:
             raise
         except FAILURES as error:
             self._failed("decision", f"the decision failed: {error!r}", now)
+
+    def _decision_day(self, session: Session, now: datetime) -> DataDay | None:
+        """The data to decide on; None while there are none, which is tried again."""
+        try:
+            return self._bridge.decision_day(session)
+        except DataOnItsWay as waiting:
+            self.problem = waiting.problem
+        except FAILURES as error:
+            self._failed("data", f"no data to decide on: {error}", now)
+        return None
 
     def _blocked(self) -> str:
         """Why nothing new is ordered at all; empty when something may be."""
@@ -142,10 +164,10 @@ class SessionSteps:
             self._failed("data", f"no data to close on: {error}", now)
             return
         if close is None:
-            self.problem = f"the data does not have {session} yet (closed {times.closes})"
+            self._await_data(session, times.closes, now)
             return
         await self._work.finish_orders(session)
-        if not await self._agrees():
+        if not await self.agree():
             return
         open_still = [o for o in self._state.orders_of(session) if o.is_open]
         if open_still:
@@ -153,18 +175,41 @@ class SessionSteps:
             self.problem = f"{len(open_still)} orders of {session} have no end yet, first {name}"
             return
         self._work.close_session(close, now)
+        self._present.sent.forget()
         self.problem = ""
 
-    async def _agrees(self) -> bool:
-        """Whether the books agree at this moment; what does not is told once."""
+    def _await_data(self, session: Session, closed: datetime, now: datetime) -> None:
+        """No prices of a session that is over: late once the next one is to be decided."""
+        text = f"the data do not have {session} yet (closed {closed:%Y-%m-%d %H:%M} UTC)"
+        self.problem = text
+        try:
+            following = self._bridge.next_session(session)
+        except FAILURES as error:
+            self._failed("data", f"the next session is not known: {error}", now)
+            return
+        if following is None or self._told_late == session:
+            return
+        if now >= self._present.timetable.of(following).decide:
+            self._told_late = session
+            self._tell("data", f"{text}: {following} cannot be decided", now)
+
+    async def agree(self) -> bool:
+        """Whether the books agree at this moment; what does not is told once.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer.
+        """
         before = self._state.reconciled
         finding = await reconcile(
             self._desk.broker, self._desk.chronicle, self._desk.intake, quiet=True
         )
         self._present.reconciled_at = self._present.now() if finding.agrees else None
         if finding.agrees:
+            self.problem = "" if self.problem == self._differences else self.problem
             return True
-        self.problem = "; ".join(finding.differences[:3])
+        self.problem = self._differences = "; ".join(finding.differences[:3])
         if self._state.reconciled != before:
             title = "The broker's books are not those of the journal"
             text = "\n".join(finding.differences)
@@ -174,4 +219,7 @@ class SessionSteps:
 
     def _failed(self, key: str, text: str, now: datetime) -> None:
         self.problem, self._not_before = text, now + RETRY
+        self._tell(key, text, now)
+
+    def _tell(self, key: str, text: str, now: datetime) -> None:
         self._desk.post(Alert(key, Severity.CRITICAL, "The session's work failed", text, now))

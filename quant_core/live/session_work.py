@@ -7,7 +7,7 @@ left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,12 +25,12 @@ from quant_core.live.journal_entries import (
     BreakerMoved,
     DecisionTaken,
     Noted,
-    RiskStateChanged,
     SessionClosed,
     SessionOpened,
 )
-from quant_core.live.journal_kinds import TargetKind, TradingState
+from quant_core.live.journal_kinds import TargetKind
 from quant_core.live.journal_orders import OrderIntent, OrderRejected
+from quant_core.live.loss_watch import LossWatch
 from quant_core.live.order_desk import (
     OrderDesk,
     Post,
@@ -40,12 +40,13 @@ from quant_core.live.order_desk import (
     seen_bodies,
 )
 from quant_core.live.order_life import OrderStage
-from quant_core.live.shadow import explain, shadow_day
+from quant_core.live.shadow import ShadowDay, explain, sent_order, shadow_day
+from quant_core.live.worker_state import REBALANCE
 from quant_core.notify.port import Alert, Severity
 from quant_core.risk.breakers import BreakerState, stopped_out
 from quant_core.trading.account import Book
 from quant_core.trading.history import Incident
-from quant_core.trading.orders import Reason
+from quant_core.trading.orders import Order, Reason
 from quant_core.trading_day import Brain, Decision, Moment, decide, guard
 
 FAILURES = (
@@ -53,6 +54,18 @@ FAILURES = (
     *(OSError, RuntimeError, TypeError, ValueError, AssertionError),
 )
 """What a strategy or a source of data may raise without ending the worker."""
+
+
+def unfailing(post: Post, log: Callable[[str], object]) -> Post:
+    """``post``, from which no failure comes back: an alert never keeps the worker from its work."""
+
+    def guarded(alert: Alert) -> None:
+        try:
+            post(alert)
+        except FAILURES as error:
+            log(f"an alert was not taken ({type(error).__name__}): {alert.title}")
+
+    return guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +87,13 @@ class SessionWork:
     Parameters
     ----------
     desk : Desk
+    losses : LossWatch
+        Looks at the losses of a session that is over.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, losses: LossWatch) -> None:
         self._desk = desk
+        self._losses = losses
         self._state = desk.chronicle.state
 
     async def open_session(self, day: DataDay, gate: GateMoment) -> None:
@@ -99,7 +115,7 @@ class SessionWork:
             state.closing_breaker,
             Moment(day.row, state.sessions_closed, day.scheduled),
         )
-        purpose = Purpose(desk.strategy, day.session, "rebalance" if day.scheduled else "exit")
+        purpose = Purpose(desk.strategy, day.session, REBALANCE if day.scheduled else "exit")
         longest = desk.broker.capabilities.longest_reference
         planned = planned_orders(decision.orders, purpose, longest)
         refused = _refused(decision, planned)
@@ -160,9 +176,8 @@ class SessionWork:
         bodies += [
             SessionClosed(session, BookRecord.of(book), closes),
             _moved(session, breaker, stopped),
+            *self._losses.after_close(book.equity_micros, now),
         ]
-        if state.trading_state is TradingState.REDUCING:
-            bodies.append(RiskStateChanged(TradingState.ACTIVE, "a new session begins"))
         desk.chronicle.record(bodies)
         self._tell(incidents, now)
 
@@ -172,18 +187,34 @@ class SessionWork:
         if day is None:
             return None
         orders = [
-            order.intent
+            sent_order(order.intent)
             for order in self._state.orders_of(day.session)
             if not is_flat(order.intent.purpose) and order.reason not in _NEVER_SENT
         ]
         try:
-            shadow = shadow_day(
-                self._state.ledger_at_open(), orders, close.market, close.row, self._desk.brain
-            )
+            shadow = self._shadow(orders, close)
+            decided = self._decided_again(close)
+            revised = None if decided is None else self._shadow(decided, close)
             fills = [fill.fill() for fill in day.fills]
-            return explain(shadow, fills, book, lambda s: close.market.close_micros(close.row, s))
+            return explain(
+                shadow, fills, book, lambda s: close.market.close_micros(close.row, s), revised
+            )
         except FAILURES as error:
             return Noted("shadow", f"no comparison with the backtest: {error}"[:500])
+
+    def _shadow(self, orders: Sequence[Order], close: CloseDay) -> ShadowDay:
+        ledger, brain = self._state.ledger_at_open(), self._desk.brain
+        return shadow_day(ledger, orders, close.market, close.row, brain)
+
+    def _decided_again(self, close: CloseDay) -> list[Order] | None:
+        """The orders on the data as they are now; None where these are those of the decision."""
+        state, day = self._state, self._state.day
+        taken = None if day is None else day.decision
+        if day is None or taken is None or taken.data_version in ("", close.version):
+            return None
+        moment = Moment(close.row - 1, state.sessions_closed, taken.reason == REBALANCE)
+        decision = decide(self._desk.brain, close.market, day.book, state.closing_breaker, moment)
+        return [order for order in decision.orders if order.refusal is Reason.NONE]
 
     def _check_version(self, day: DataDay) -> None:
         opened = self._state.day
@@ -243,7 +274,7 @@ def _refused(decision: Decision, planned: Sequence[OrderIntent]) -> list[OrderRe
 
 def _taken(day: DataDay, decision: Decision, planned: Sequence[OrderIntent]) -> DecisionTaken:
     kinds = {incident.kind for incident in decision.incidents}
-    target, reason = TargetKind.WEIGHTS, "rebalance" if day.scheduled else "no rebalance is due"
+    target, reason = TargetKind.WEIGHTS, REBALANCE if day.scheduled else "no rebalance is due"
     if not day.scheduled or "hold" in kinds:
         target = TargetKind.HOLD
     if "flat" in kinds:

@@ -8,7 +8,8 @@ price          filled at another price
 missed         the backtest filled, the broker did not at all
 partial        filled for another number of shares
 fee            another commission
-unexplained    everything else: events of the account, data revised since, mistakes
+data_revised   on the data as they are now, the decision would have been another
+unexplained    everything else: events of the account, mistakes
 =============  =====================================================================
 """
 
@@ -28,7 +29,7 @@ from quant_core.trading.events import Fill
 from quant_core.trading.orders import Order
 from quant_core.trading_day import Brain, execute, mark
 
-CAUSES = ("price", "missed", "partial", "fee", "unexplained")
+CAUSES = ("price", "missed", "partial", "fee", "data_revised", "unexplained")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +41,46 @@ class ShadowDay:
 
 
 def shadow_day(
-    ledger: Portfolio, orders: Sequence[OrderIntent], market: Market, row: int, brain: Brain
+    ledger: Portfolio, orders: Sequence[Order], market: Market, row: int, brain: Brain
 ) -> ShadowDay:
     """Let the orders meet the session of ``row`` as in a backtest; changes no argument."""
     portfolio = copy.deepcopy(ledger)
-    sent = tuple(
-        Order(each.symbol, each.side, each.shares, each.target_weight, each.signal_price_micros)
-        for each in orders
-    )
-    adjusted = adjust(portfolio, sent, market, row, brain.margin, brain.execution.lot)
+    adjusted = adjust(portfolio, tuple(orders), market, row, brain.margin, brain.execution.lot)
     executed = execute(portfolio, adjusted.orders, market, row, brain)
     settle(portfolio, market, row, brain.execution)
     return ShadowDay(tuple(executed.fills), mark(portfolio, market, row))
 
 
+def sent_order(intent: OrderIntent) -> Order:
+    """An order that was sent, as a backtest has it."""
+    price = intent.signal_price_micros
+    return Order(intent.symbol, intent.side, intent.shares, intent.target_weight, price)
+
+
 def explain(
-    shadow: ShadowDay, fills: Sequence[Fill], book: Book, close_of: Callable[[str], int]
+    shadow: ShadowDay,
+    fills: Sequence[Fill],
+    book: Book,
+    close_of: Callable[[str], int],
+    revised: ShadowDay | None = None,
 ) -> ShortfallExplained:
-    """Equity of the close less that of the shadow, by cause in micros."""
+    """Equity of the close less that of the shadow, by cause in micros.
+
+    ``revised`` is the day with the orders that would have been decided on the data as they
+    are now, where these are not the data of the decision; the equity is then that of this
+    day more than the causes add up to.
+    """
     causes: dict[str, int] = dict.fromkeys(CAUSES, 0)
+    if revised is not None:
+        causes["data_revised"] = shadow.book.equity_micros - revised.book.equity_micros
     planned, done = _by_key(shadow.fills), _by_key(fills)
     for key in sorted({*planned, *done}):
         close = close_of(key[0])
         for cause, amount in _causes(planned.get(key, ()), done.get(key, ()), close).items():
             causes[cause] += amount
+    baseline = shadow if revised is None else revised
     known = sum(causes.values())
-    causes["unexplained"] = book.equity_micros - shadow.book.equity_micros - known
+    causes["unexplained"] = book.equity_micros - baseline.book.equity_micros - known
     session = book.session or shadow.fills[0].session
     return ShortfallExplained(session, causes)
 

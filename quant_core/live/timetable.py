@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -16,9 +16,13 @@ HoursOf: TypeAlias = Callable[[Session], tuple[datetime, datetime]]
 
 @dataclass(frozen=True, slots=True)
 class DayTimes:
-    """When a session is decided, opens, closes, and when its books are final."""
+    """When a session is decided, opens, closes, and when its books are final.
+
+    From ``cut_off`` on nothing is decided any more: the open takes no further orders.
+    """
 
     decide: datetime
+    cut_off: datetime
     opens: datetime
     closes: datetime
     settled: datetime
@@ -33,20 +37,22 @@ class Timetable:
     hours : callable
         Open and close of a session; half days and daylight saving are in it.
     decision_time : time
-        Exchange-local time at which the day is decided; one that is not before the open
-        of a session is moved to ``lead`` before it.
+        Exchange-local time at which the day is decided; one that is not ``lead`` before the
+        cut-off of a session is moved there.
     zone : ZoneInfo
         The exchange's zone.
     lag : timedelta
         After the close, until the broker's books are final.
+    margin : timedelta
+        Before the open, from which on it takes no further orders.
 
     Examples
     --------
-    >>> from datetime import UTC, date
+    >>> from datetime import UTC, date, datetime
     >>> def hours(session):
     ...     return tuple(datetime(2024, 7, 1, hour, 30, tzinfo=UTC) for hour in (13, 20))
     >>> table = Timetable(hours, time(9, 15), ZoneInfo("America/New_York"))
-    >>> table.of(date(2024, 7, 1)).decide.astimezone(UTC).isoformat()
+    >>> table.of(date(2024, 7, 1)).decide.isoformat()
     '2024-07-01T13:15:00+00:00'
     """
 
@@ -55,9 +61,12 @@ class Timetable:
     zone: ZoneInfo
     lag: timedelta = timedelta(minutes=15)
     lead: timedelta = timedelta(minutes=10)
+    margin: timedelta = timedelta(0)
 
     def of(self, session: Session) -> DayTimes:
         """The instants of one session."""
         opens, closes = self.hours(session)
         decide = datetime.combine(session, self.decision_time, self.zone)
-        return DayTimes(min(decide, opens - self.lead), opens, closes, closes + self.lag)
+        cut_off = opens - self.margin
+        decide = min(decide.astimezone(UTC), cut_off - self.lead)
+        return DayTimes(decide, cut_off, opens, closes, closes + self.lag)

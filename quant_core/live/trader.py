@@ -12,19 +12,19 @@ A step never waits for anything but the broker, and for that no longer than its 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from quant_core.brokers.port import BrokerPort, BrokerSession, PriceQuote
-from quant_core.foundation.errors import ConfigurationError, SourceUnreachable
-from quant_core.foundation.types import Session
+from quant_core.brokers.port import BrokerPort, PriceQuote
+from quant_core.foundation.errors import SourceUnreachable
 from quant_core.live.chronicle import Chronicle
 from quant_core.live.command_door import CommandDoor, OutcomeFile
 from quant_core.live.command_files import create_key
 from quant_core.live.command_work import CommandParts, CommandWork, FlatOrder
 from quant_core.live.commands import Addressee
+from quant_core.live.connection import Connection, LinkTerms
 from quant_core.live.dashboard_state import Shown, engine_status, state_document
 from quant_core.live.data_bridge import DataBridge
 from quant_core.live.event_intake import EventIntake
@@ -38,12 +38,13 @@ from quant_core.live.ipc import (
 )
 from quant_core.live.journal import Journal, JournalLimits
 from quant_core.live.journal_entries import RiskStateChanged, WorkerStarted, WorkerStopped
+from quant_core.live.journal_errors import JournalUnwritable
 from quant_core.live.journal_kinds import Mode, TradingState
+from quant_core.live.loss_watch import LossWatch, latest_equity
 from quant_core.live.order_desk import OrderDesk, Post
 from quant_core.live.present import Present
-from quant_core.live.reconcile import reconcile
 from quant_core.live.session_steps import SessionSteps
-from quant_core.live.session_work import Desk, SessionWork
+from quant_core.live.session_work import Desk, SessionWork, unfailing
 from quant_core.live.timetable import Timetable
 from quant_core.live.worker_state import WorkerState
 from quant_core.notify.port import Alert, Severity
@@ -54,6 +55,9 @@ MONITOR_MODE = "Entering Live Monitor Mode"
 """Said, exactly so, when the worker is up."""
 
 JOURNAL_FOLDER = "journal"
+
+RECONCILE_EVERY = timedelta(minutes=1)
+"""How often the broker's books are held against the journal while nothing else asks for it."""
 
 SESSIONS_KEPT = 20
 """Closed sessions whose orders the worker keeps in memory."""
@@ -77,6 +81,8 @@ class TraderParts:
     """Everything a worker is made of.
 
     ``now`` is the exchange's present (history's, in a replay), ``wall`` the machine's.
+    ``alert_status`` tells for the state how the alerts do; ``mask`` blots secrets out of what
+    a failure says of itself.
     """
 
     folder: Path
@@ -97,6 +103,8 @@ class TraderParts:
     now: Callable[[], datetime]
     wall: Callable[[], datetime]
     rules: TraderRules = field(default_factory=TraderRules)
+    alert_status: Callable[[], Mapping[str, object]] = dict
+    mask: Callable[[str], str] = str
 
 
 class Trader:
@@ -113,7 +121,7 @@ class Trader:
     """
 
     def __init__(self, parts: TraderParts) -> None:
-        self._parts = parts
+        self._parts = parts = replace(parts, post=unfailing(parts.post, parts.log))
         rules = parts.rules
         prepare_folder(parts.folder)
         sweep_litter(parts.folder, parts.wall())
@@ -130,7 +138,7 @@ class Trader:
     def _assemble(self) -> None:
         parts, rules = self._parts, self._parts.rules
         self._chronicle = Chronicle(self._journal, self.state)
-        self._intake = EventIntake(parts.broker, self._chronicle)
+        self._intake = EventIntake(parts.broker, self._chronicle, parts.post)
         self._orders = OrderDesk(
             parts.broker,
             self._chronicle,
@@ -148,16 +156,19 @@ class Trader:
             self._intake,
             parts.post,
         )
-        self._present = Present(parts.account, parts.folder, parts.now, parts.timetable)
-        self._steps = SessionSteps(SessionWork(desk), desk, parts.bridge, self._present)
+        self._losses = LossWatch(self._chronicle, parts.limits, parts.post)
+        present = Present(parts.account, parts.folder, parts.now, parts.timetable, self._losses)
+        self._present = present
+        terms = LinkTerms(parts.account, parts.mode, rules.reconnect_first, rules.reconnect_most)
+        self._link = Connection(desk, present, terms, parts.wall)
+        work = SessionWork(desk, self._losses)
+        self._steps = SessionSteps(work, desk, parts.bridge, present)
         self._assemble_commands()
         state_path = parts.folder / STATE_FILE
         self._writer = StateWriter(state_path, parts.instance, rules.state_validity, parts.wall)
-        self._session: BrokerSession | None = None
-        self._attempt_at: datetime | None = None
-        self._rest = rules.reconnect_first
         self._written_at: datetime | None = None
         self._quotes: dict[str, PriceQuote] = {}
+        self._reconciled_at = parts.wall()
         self._problem = ""
         self._ended = False
 
@@ -180,6 +191,7 @@ class Trader:
                 parts.wall,
             )
         )
+        self._orders.holds_back = self._commands.holds_back
 
     @property
     def stopping(self) -> bool:
@@ -203,16 +215,20 @@ class Trader:
             ]
         )
         self._commands.recover()
-        await self._guarded(self._connect)
+        await self._guarded(self._link.connect)
         parts.log(MONITOR_MODE)
         await self._write_state(always=True)
 
     async def step(self) -> None:
         """Everything that is due at this instant."""
-        self._commands.poll()
-        if not self.stopping:
-            await self._guarded(self._trade)
-        await self._write_state(always=False)
+        try:
+            self._commands.poll()
+            if not self.stopping:
+                await self._guarded(self._trade)
+            await self._write_state(always=False)
+        except JournalUnwritable as error:
+            self._cannot_go_on(error)
+            raise
 
     async def run(self, pause: Callable[[float], Awaitable[object]]) -> None:
         """Step until STOP; ``pause`` waits for seconds between two steps."""
@@ -238,15 +254,17 @@ class Trader:
 
     async def _trade(self) -> None:
         """What needs the broker."""
-        await self._connect()
-        if self._session is None:
+        await self._link.connect()
+        if self._link.session is None:
             return
         await self._intake.collect()
         if self._intake.link.lost:
             self._intake.link.lost = False
             self._lost("the link was lost")
-            await self._connect(at_once=True)
+            await self._link.connect(at_once=True)
         await self._resolve()
+        await self._keep_reconciled()
+        await self._watch_losses()
         if self._commands.waiting:
             await self._commands.carry_out(self._flat_order)
         await self._steps.do_due()
@@ -256,8 +274,27 @@ class Trader:
     async def _resolve(self) -> None:
         """Ask about orders of unknown fate; at once twice, where no distance is asked for."""
         for _ in range(2):
-            if self._orders.unknown and self._session is not None:
-                await self._orders.resolve(self._parts.now(), self._session.epoch)
+            session = self._link.session
+            if self._orders.unknown and session is not None:
+                await self._orders.resolve(self._parts.now(), session.epoch)
+
+    async def _keep_reconciled(self) -> None:
+        """Hold the books together every minute, and before orders of a FLAT are judged by them."""
+        wall, at = self._parts.wall(), self._present.reconciled_at
+        stale = at is None or self._parts.now() - at >= RECONCILE_EVERY
+        if (self._commands.waiting and stale) or wall - self._reconciled_at >= RECONCILE_EVERY:
+            self._reconciled_at = wall
+            await self._steps.agree()
+
+    async def _watch_losses(self) -> None:
+        """Value the account by the latest prices, where a limit asks for it."""
+        if self._losses.needed:
+            quotes = await self._parts.broker.quotes(self.state.portfolio.held)
+            self._losses.valued(latest_equity(self.state, quotes), self._parts.now())
+
+    def _lost(self, reason: str) -> None:
+        self._link.lost(reason)
+        self._problem = reason
 
     async def _guarded(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do what needs the broker; one that does not answer is one that is not connected."""
@@ -267,60 +304,14 @@ class Trader:
         except SourceUnreachable as error:
             self._lost(error.problem)
 
-    async def _connect(self, *, at_once: bool = False) -> None:
-        """A connection and agreement of the books, with growing rests between attempts."""
-        parts, now = self._parts, self._parts.wall()
-        if self._session is not None:
-            return
-        if not at_once and self._attempt_at is not None and now < self._attempt_at:
-            return
-        self._attempt_at = now + self._rest
-        self._rest = min(2 * self._rest, parts.rules.reconnect_most)
-        session = await parts.broker.open()
-        self._check_account(session)
-        self._session = session
-        self._present.account = session.account
-        finding = await reconcile(parts.broker, self._chronicle, self._intake)
-        self._intake.link.lost = False
-        self._present.reconciled_at = parts.now() if finding.agrees else None
-        self._rest, self._attempt_at = parts.rules.reconnect_first, None
-        if not finding.agrees:
-            text = "\n".join(finding.differences)
-            title = "The broker's books are not those of the journal"
-            self._post("reconcile", Severity.CRITICAL, title, text)
-
-    def _check_account(self, session: BrokerSession) -> None:
-        parts = self._parts
-        if session.account != parts.account or session.is_live != (parts.mode is Mode.LIVE):
-            raise ConfigurationError(
-                "the broker is connected to another account",
-                expected=f"{parts.account} ({parts.mode.value})",
-                found=f"{session.account}, {'live' if session.is_live else 'paper'}",
-                fix="correct broker.account, or sign in to the right one",
-            )
-
-    def _lost(self, reason: str) -> None:
-        if self._session is not None:
-            self._post("broker", Severity.WARNING, "The broker is not connected", reason)
-        self._session = None
-        self._present.account, self._present.reconciled_at = None, None
-        self._problem = reason
-
     def _flat_order(self) -> FlatOrder | None:
-        """For which session FLAT sells now; None between a close and its books."""
-        session = self._selling_session()
+        """For which session FLAT sells now; None where that is not known."""
+        session = self._steps.selling_session()
         if session is None:
             return None
         gate = self._present.for_flat(session)
         longest = self._parts.broker.capabilities.longest_reference
         return FlatOrder(self._parts.strategy, session, gate, longest)
-
-    def _selling_session(self) -> Session | None:
-        day = self.state.day
-        if day is None:
-            return self._steps.next_session()
-        closes = self._parts.timetable.of(day.session).closes
-        return day.session if self._parts.now() < closes else None
 
     async def _write_state(self, *, always: bool) -> None:
         """The state for the console; a disk that refuses it halts trading."""
@@ -336,7 +327,7 @@ class Trader:
             self._halt(f"the state cannot be written: {error.found}")
 
     async def _ask_quotes(self) -> None:
-        if self._session is None or not self.state.portfolio.held:
+        if self._link.session is None or not self.state.portfolio.held:
             return
         try:
             self._quotes = dict(await self._parts.broker.quotes(self.state.portfolio.held))
@@ -345,7 +336,7 @@ class Trader:
 
     def _shown(self) -> Shown:
         parts = self._parts
-        connected = self._session is not None
+        connected = self._link.session is not None
         return Shown(
             now=parts.now(),
             mode=parts.mode,
@@ -358,13 +349,24 @@ class Trader:
             outcomes=self._outcomes.section(),
             gate=gate_inputs(self.state, (), self._present.moment(None, cut_off=None)),
             limits=parts.limits,
-            problem=self._problem,
+            problem=self._parts.mask(self._problem),
+            alerts=parts.alert_status(),
         )
 
     def _halt(self, reason: str) -> None:
         if self.state.trading_state is not TradingState.HALTED:
             self._chronicle.record([RiskStateChanged(TradingState.HALTED, reason[:300])])
             self._post("halted", Severity.CRITICAL, "Trading is halted", reason)
+
+    def _cannot_go_on(self, error: JournalUnwritable) -> None:
+        """Nothing may be sent without a journal: say so wherever it can still be said."""
+        text = f"{error.problem}: {error.found}"
+        self._problem, self._ended = text, True
+        self._post("halted", Severity.CRITICAL, "The worker ends", text)
+        try:
+            self._writer.write(state_document(self.state, self._shown()))
+        except StateUnwritable:
+            return  # the alert has said it, and the state before stands and grows old
 
     def _post(self, key: str, severity: Severity, title: str, text: str) -> None:
         self._parts.post(Alert(key, severity, title, text, self._parts.wall()))

@@ -169,6 +169,32 @@ class WorkerState:
             return False
         return True
 
+    @property
+    def fills_since_close(self) -> list[FillReceived]:
+        """Fills since the last close, corrected ones as they now are."""
+        return [move for move in self._moves if isinstance(move, FillReceived)]
+
+    def can_correct(self, body: FillReceived) -> bool:
+        """Whether the fill that another one replaces is of this session, and the rest fits."""
+        if not any(fill.execution == body.corrects for fill in self.fills_since_close):
+            return False
+        trial = copy.deepcopy(self._checkpoint)
+        try:
+            for move in self._moves:
+                fill = isinstance(move, FillReceived) and move.execution == body.corrects
+                _move_again(trial, body if fill else move)
+        except (InvariantBroken, KeyError):
+            return False
+        return True
+
+    @property
+    def restated(self) -> frozenset[str]:
+        """Names that were split or renamed since the last close."""
+        moves = [move for move in self._moves if isinstance(move, AccountMoved)]
+        split = {move.split.symbol for move in moves if move.split is not None}
+        renamed = (move.renaming.successors for move in moves if move.renaming is not None)
+        return frozenset(split.union(*renamed))
+
     def apply(self, body: Body) -> None:
         """Take an entry into account.
 
@@ -258,8 +284,7 @@ class WorkerState:
         self._forget(replaced)
         self.portfolio = copy.deepcopy(self._checkpoint)
         for move in self._moves:
-            if not (isinstance(move, FillReceived) and move.shares == 0):
-                move_ledger(self.portfolio, move)
+            _move_again(self.portfolio, move)
 
     def _forget(self, replaced: FillReceived) -> None:
         """The replaced fill counts neither for its order nor for the day."""
@@ -341,3 +366,9 @@ def move_ledger(portfolio: Portfolio, body: LedgerBody) -> None:
             portfolio.pay_due(row)
         case FractionSettled(session=session, symbol=symbol, price=price):
             portfolio.pay_fraction(session, symbol, price)
+
+
+def _move_again(portfolio: Portfolio, body: LedgerBody) -> None:
+    """Let the ledger repeat a move; a fill of no shares is one that was busted."""
+    if not (isinstance(body, FillReceived) and body.shares == 0):
+        move_ledger(portfolio, body)

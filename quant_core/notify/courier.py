@@ -19,6 +19,7 @@ from threading import Lock, Thread
 
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.timing import utc_now
+from quant_core.notify.attempt import END_SECONDS, attempt, quiet
 from quant_core.notify.daemon_threads import DaemonThreads
 from quant_core.notify.entry_file import Entry
 from quant_core.notify.outbox import Outbox, OutboxCounts, Posted
@@ -27,9 +28,6 @@ from quant_core.notify.secret import Mask
 
 STEEPEST = 32
 """Doublings after which a delay surely is the longest."""
-
-END_SECONDS = 1.0
-"""How long what was cancelled may take to close its connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +63,13 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class LaneStatus:
-    """How one notifier does; ``problem`` is empty after a success."""
+    """How one notifier does since the start; ``problem`` is empty after a success."""
 
     name: str
     delivered: int
     failures: int
     problem: str
+    delivered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,7 @@ class Courier:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(DaemonThreads())
         # What asyncio would log of a broken connection is in the status, without secrets.
-        loop.set_exception_handler(_ignore)
+        loop.set_exception_handler(quiet)
         with self._lock:
             self._loop = loop
         try:
@@ -243,7 +242,7 @@ class Courier:
             lane.wake.clear()
             entry = self._next(lane)
             if entry is not None:
-                outcome = await self._attempt(lane.notifier, entry.alert)
+                outcome = await attempt(lane.notifier, entry.alert, self._pace.send_seconds)
                 rest = self._note(lane, entry, outcome)
                 if rest:
                     await _wait(self._stopping, rest)
@@ -260,23 +259,6 @@ class Courier:
                 return entry
         return None
 
-    async def _attempt(self, notifier: Notifier, alert: Alert) -> Delivery:
-        """One attempt that ends in time and whose exceptions, if any, stay unread."""
-        task = asyncio.create_task(notifier.send(alert))
-        try:
-            await asyncio.wait({task}, timeout=self._pace.send_seconds)
-        finally:
-            task.cancel()
-        if not task.done():
-            await asyncio.wait({task}, timeout=END_SECONDS)
-            return Unavailable(f"no end of the attempt within {self._pace.send_seconds:g} seconds")
-        if task.cancelled():
-            return Unavailable("the attempt was given up")
-        error = task.exception()
-        if error is not None:
-            return Unavailable(f"the channel failed: {type(error).__name__}")
-        return task.result()
-
     def _note(self, lane: _Lane, entry: Entry, outcome: Delivery) -> float:
         """Remember an outcome; the answer is how long the lane has to rest."""
         status, identity = lane.status, entry.alert.identity
@@ -284,9 +266,8 @@ class Courier:
             case Delivered():
                 lane.refusals.pop(identity, None)
                 self._outbox.delivered(identity, status.name, self._everyone)
-                lane.status = replace(
-                    status, delivered=status.delivered + 1, failures=0, problem=""
-                )
+                number, at = status.delivered + 1, self._clock()
+                lane.status = LaneStatus(status.name, number, 0, "", at)
                 return 0.0
             case Refused(reason):
                 refusals = lane.refusals.get(identity, (0, 0.0))[0] + 1
@@ -305,7 +286,3 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-def _ignore(loop: asyncio.AbstractEventLoop, context: object) -> None:
-    del loop, context

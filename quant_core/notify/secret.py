@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import NoReturn, Protocol
@@ -56,7 +57,7 @@ class SecretText:
 
 
 class Mask:
-    """Blots secrets out of texts, as they are, quoted for an address, or in base 64.
+    """Blots secrets out of texts: as they are, quoted for an address, escaped, in base 64.
 
     Of a secret that is an address (``scheme://...``) its user, password and long parts
     are blotted out one by one as well: a refusal may repeat the token alone.
@@ -86,8 +87,15 @@ def _forms(secret: str) -> Iterator[str]:
     for text in (secret, *_parts(secret)):
         if len(text) >= SHORTEST_MASKED:
             encoded = text.encode("utf-8", "replace")
-            yield from (text, quote(text, safe=""), quote_plus(text))
+            yield from (text, quote(text, safe=""), quote_plus(text), *_escaped(text))
             yield base64.b64encode(encoded).decode("ascii")
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """As JSON and Python write it; beside a double quote, Python escapes the single one."""
+    yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    for written in (repr, ascii):
+        yield from (written(text)[1:-1], written('"' + text)[2:-1])
 
 
 def _parts(secret: str) -> Iterator[str]:

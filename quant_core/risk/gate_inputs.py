@@ -215,7 +215,7 @@ def known_whole(value: object, least: int | None = None) -> int | None:
     >>> known_whole(3), known_whole(3.0), known_whole(True), known_whole(-1, least=0)
     (3, None, None, None)
     """
-    if not isinstance(value, int) or isinstance(value, bool):
+    if type(value) is not int:
         return None
     floor = -LARGEST_MICROS if least is None else least
     return value if floor <= value <= LARGEST_MICROS else None

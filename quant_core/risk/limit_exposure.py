@@ -168,11 +168,10 @@ def reduces_risk(intent: OrderIntent, exposure: Exposure) -> bool:
 
 
 def _held(position: MarkedPosition) -> NameExposure:
-    shares = known_whole(position.shares)
-    if shares == 0:
-        return _NOT_HELD
-    mark = known_whole(position.mark_micros, least=1)
-    return NameExposure(shares, None if shares is None or mark is None else shares * mark)
+    shares, mark = known_whole(position.shares), known_whole(position.mark_micros, least=1)
+    if shares is None or mark is None:
+        return _NOT_HELD if shares == 0 else NameExposure(shares, None)
+    return NameExposure(shares, shares * mark) if shares else _NOT_HELD
 
 
 def _counted(order: OpenOrder) -> tuple[int | None, int | None]:

@@ -165,11 +165,14 @@ class TestExamples:
         bench.to("open")
         assert bench.snapshot().positions == {"AAA": 200}
 
-    def test_normalise_makes_whole_lots_of_what_opens_a_position(self):
-        bench = Bench(rules=make_rules(lot=100))
-        assert bench.broker.normalise(bench.intent(shares=250)).shares == 200
-        assert bench.broker.normalise(bench.intent(side=Side.SELL, shares=250)).shares == 250
-        assert isinstance(bench.broker.normalise(bench.intent(shares=99)), Rejected)
+    def test_an_order_of_odd_shares_stays_and_is_filled_in_lots(self):
+        """After a split the change to whole lots is not one; the backtest records it as it is."""
+        bench = Bench(rules=make_rules(lot=100)).connect()
+        order = bench.broker.normalise(bench.intent("AAA", shares=250))
+        assert order.shares == 250
+        now(bench.broker.submit(order))
+        bench.to("open")
+        assert [done.shares for done in bench.told(Executed)] == [200]
 
     def test_a_day_of_references_survives_a_month(self):
         """An order of an earlier session is still found and still not doubled."""

@@ -42,8 +42,7 @@ value hidden in the code.
 LIVE = """\
 ## For the live mode
 
-The live mode is not built yet. These sections are validated with `config/live.yaml` already, so
-that their names are settled; a backtest does not know them.
+These sections stand in `config/live.yaml`; a backtest does not know them.
 """
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
-from quant_core.live.command_checks import tally
+from quant_core.drills.commands_count import tally
 from quant_core.live.command_door import CommandDoor, CommandLog
 from quant_core.live.command_files import Patience, create_key, send_command
 from quant_core.live.commands import ANY_INSTANCE, Action, Addressee, Command, new_command

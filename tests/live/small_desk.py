@@ -69,8 +69,10 @@ class Bench:
     bridge: DataBridge | None = None
     wall: Callable[[], datetime] = lambda: datetime(2024, 1, 1, tzinfo=UTC)
     write_ahead: bool = True
+    state_interval: timedelta = timedelta(days=1)
     timeout: float = 5.0
     once_per_reference: bool = True
+    post: Callable[[Alert], object] | None = None
     alerts: list[Alert] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
@@ -112,14 +114,14 @@ class Bench:
             bridge=self.days,
             timetable=self.timetable,
             limits=self.limits,
-            post=self.alerts.append,
+            post=self.post or self.alerts.append,
             log=self.lines.append,
             now=self.clock.now,
             wall=self.wall,
             rules=TraderRules(
                 settle=timedelta(0),
                 reconnect_first=timedelta(0),
-                state_interval=timedelta(days=1),
+                state_interval=self.state_interval,
                 write_ahead=self.write_ahead,
             ),
         )

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quant_core.drills.commands_count import Tally, tally
+from quant_core.drills.fuzz_attacks import ATTACKS, mutations
 from quant_core.foundation.errors import InvariantBroken, UsageError
-from quant_core.live.command_checks import ATTACKS, Tally, mutations, tally
 from quant_core.live.commands import (
     ANY_INSTANCE,
     CLOCK_TOLERANCE,

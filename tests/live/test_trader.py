@@ -55,8 +55,20 @@ def run_with(bench: Bench, at: int, act: Callable[[], object]) -> bool:
     days = (bench.days, bench.timetable)
     try:
         return asyncio.run(replay(bench.trader, bench.venue, bench.clock, days, pause))
+    except Died:
+        return False
     finally:
         bench.close()
+
+
+def crash(bench: Bench) -> None:
+    """The worker takes the command in and dies before anything else."""
+    bench.trader._commands.poll()
+    raise Died
+
+
+class Died(Exception):
+    """The end of a worker from inside."""
 
 
 def held_at_venue(folder: Path, bench: Bench) -> dict[str, int]:
@@ -104,6 +116,30 @@ class TestExamples:
         assert bench.state.commands.state(names[0]) is CommandState.DONE
         assert bench.state.kill_latched
         assert held_at_venue(tmp_path, bench) == {}
+
+    def test_a_flat_that_was_pending_at_a_resumption_only_finishes_its_target(self, tmp_path):
+        """The latch is cleared between two starts: what is sold stays sold, once."""
+        bench = Bench(tmp_path, plain_world())
+        run_with(bench, 9, lambda: (command(bench, Action.FLAT), crash(bench)))
+        held = dict(held_at_venue(tmp_path, bench))
+        assert held
+        again = Bench(tmp_path, bench.world)
+        again.trader._chronicle.record([KillLatchCleared("someone", "checked")])
+        whole_run(again)
+        assert again.state.portfolio.held == ()
+        assert again.state.kill_latched  # FLAT sets it again
+        sold = [o for o in again.state.orders.values() if o.intent.purpose.startswith("flat")]
+        assert {o.symbol: o.filled for o in sold if o.filled} == held
+        # The latch stays until the next resumption, and nothing is left that would sell.
+        assert again.state.commands.unfinished() == []
+
+    def test_flat_needs_no_decision_to_be_reconciled(self, tmp_path):
+        """Hours after the books last agreed, FLAT lets them be held together again first."""
+        bench = Bench(tmp_path, plain_world())
+        run_with(bench, 10, lambda: command(bench, Action.FLAT))
+        refused = {o.reason for o in bench.state.orders.values()}
+        assert "not_reconciled" not in refused
+        assert bench.state.portfolio.held == ()
 
     def test_cancel_leaves_positions_and_trades_on(self, tmp_path):
         bench = Bench(tmp_path, plain_world())

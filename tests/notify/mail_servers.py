@@ -109,8 +109,9 @@ def mail_server(
     starttls: ssl.SSLContext | None = None,
     tls: ssl.SSLContext | None = None,
     sign_in: bool = False,
+    port: int = 0,
 ) -> Iterator[int]:
-    """A server of aiosmtpd; answers its port."""
+    """A server of aiosmtpd; answers its port, a free one unless one is named."""
 
     def protocol() -> SMTP:
         return SMTP(
@@ -126,7 +127,7 @@ def mail_server(
 
     async def serve() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await loop.create_server(protocol, HOST, 0, ssl=tls)
+        server = await loop.create_server(protocol, HOST, port, ssl=tls)
         running.put((server.sockets[0].getsockname()[1], loop, stop))
         await stop.wait()
         server.close()
@@ -134,9 +135,9 @@ def mail_server(
     running: SimpleQueue[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = SimpleQueue()
     thread = Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    port, loop, stop = running.get(timeout=PATIENCE)
+    bound, loop, stop = running.get(timeout=PATIENCE)
     try:
-        yield port
+        yield bound
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(PATIENCE)

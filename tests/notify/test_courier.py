@@ -222,7 +222,8 @@ class TestNothingHoldsUpTrading:
     def test_a_channel_that_will_not_be_cancelled_cannot_hold_up_the_end(
         self, tmp_path, monkeypatch
     ):
-        monkeypatch.setattr("quant_core.notify.courier.END_SECONDS", 0.05)
+        for module in ("courier", "attempt"):
+            monkeypatch.setattr(f"quant_core.notify.{module}.END_SECONDS", 0.05)
         done = threading.Event()
 
         async def clings(message: Alert) -> Delivery:

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import json
 import pickle
 from urllib.parse import quote
 
@@ -31,6 +32,16 @@ class TestExamples:
         mask = Mask([SecretText(CANARY)])
         encoded = base64.b64encode(CANARY.encode()).decode()
         assert mask.over(f"{CANARY} {quote(CANARY, safe='')} {encoded}") == "*** *** ***"
+
+    @pytest.mark.parametrize("secret", ["pa'ss\\word", 'pa"ss\nword', "paßw'ö\"rd", "plain-word"])
+    def test_escaped_forms(self, secret):
+        """As the text of an exception, a log or a JSON document may hold it."""
+        mask = Mask([SecretText(secret)])
+        for text in (f"x {secret} y", f'x {secret} " y', f"x {secret} ' y"):
+            written = (repr(text), ascii(text), json.dumps(text), repr(ValueError(text)))
+            for each in (*written, json.dumps(text, ensure_ascii=False)):
+                assert "***" in mask.over(each)
+                assert "ss" not in mask.over(each) and "rd" not in mask.over(each)
 
     def test_parts_of_an_address(self):
         mask = Mask([SecretText("json://me:pa55@host/abcdefghij/x?token=tok%2Den01&a=b")])

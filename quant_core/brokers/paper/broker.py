@@ -35,7 +35,6 @@ from quant_core.brokers.port import (
 )
 from quant_core.foundation.errors import SourceUnreachable
 from quant_core.market import Market
-from quant_core.trading.orders import Side
 
 HANG_SECONDS = 1e9
 """How long a call hangs that never answers."""
@@ -161,10 +160,11 @@ class PaperBroker:
         return {symbol: self._quote(symbol, age, nothing=nothing) for symbol in symbols}
 
     def normalise(self, intent: Intent) -> Intent | Rejected:
-        """Whole lots for what opens a position; a refusal for what could never trade."""
-        lot = self._venue.exchange.rules.execution.lot
-        if intent.side in (Side.BUY, Side.SHORT):
-            intent = replace(intent, shares=intent.shares // lot * lot)
+        """The order as the venue takes it; a refusal for what could never trade.
+
+        Shares stay as they are: after a split the change to a whole number of lots need not be
+        one, and the venue cuts fills to lots as the backtest does.
+        """
         if intent.kind is not OrderKind.LIMIT:
             intent = replace(intent, limit_micros=None)
         wrong = static_refusal(intent, self.capabilities)

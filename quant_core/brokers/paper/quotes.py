@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
-
 from quant_core.brokers.paper.venue_clock import Phase, VenueClock, VenueTime
 from quant_core.brokers.port import PriceQuote, QuoteKind
 from quant_core.foundation.money import micros
@@ -50,14 +48,16 @@ def _last_close(market: Market, clock: VenueClock, place: VenueTime, symbol: str
     column = int(market.panel.axes.columns_of([symbol])[0])
     if column < 0 or row < 0:
         return nothing
-    known = np.flatnonzero(market.close_in_micros[: row + 1, column])
-    if len(known) == 0:
+    closes, known = market.close_in_micros[:, column], row
+    while known >= 0 and closes[known] == 0:
+        known -= 1
+    if known < 0:
         return nothing
     price = market.close_quote(row, symbol).last_close_micros
     for action in market.actions(place.row) if in_session else ():
         if isinstance(action, Split) and action.symbol == symbol:
             price = round(price / action.ratio)
-    at = clock.instant(VenueTime(int(known[-1]), Phase.CLOSE))
+    at = clock.instant(VenueTime(known, Phase.CLOSE))
     return PriceQuote(symbol, price, at, QuoteKind.FROZEN)
 
 

@@ -17,14 +17,13 @@ from typing import Protocol
 import numpy as np
 
 from quant_core.foundation.errors import ConfigurationError, UsageError
+from quant_core.foundation.timing import SessionHours as Hours
 from quant_core.foundation.timing import (
-    SPARE_DAYS,
-    calendar_sessions,
+    following_session,
     new_york_hours,
     session_hours,
     utc_now,
 )
-from quant_core.foundation.timing import SessionHours as Hours
 from quant_core.foundation.types import Session, SessionArray
 
 
@@ -226,11 +225,10 @@ class WallClock:
             return None
         while row >= len(self._sessions):
             last = _day(self._sessions, len(self._sessions) - 1)
-            until = last + timedelta(days=SPARE_DAYS)
-            more = calendar_sessions(self._calendar, last + timedelta(days=1), until)
-            if len(more) == 0:
+            more = following_session(self._calendar, last)
+            if more is None:
                 return None
-            self._sessions = np.concatenate([self._sessions, more])
+            self._sessions = np.append(self._sessions, np.datetime64(more, "D"))
         return _day(self._sessions, row)
 
     def instant(self, place: VenueTime) -> datetime:

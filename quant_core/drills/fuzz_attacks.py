@@ -1,63 +1,44 @@
-"""Attacks on the command door, and the count of what came through it.
+"""Contents of command files that must not be carried out.
 
-Pure: the caller gives the randomness and feeds the files to a parser or a folder.
+Three families: a valid command spoiled byte by byte or field by field under its old
+signature (:data:`ATTACKS`), bytes that never were a command, and documents signed with the
+right key that say something they may not (:func:`signed_wrongly`). Pure: the caller gives
+the randomness and puts the content where he likes.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from random import Random
 
-from quant_core.live.commands import LARGEST_COMMAND
-from quant_core.live.json_text import as_object, canonical_text, parse_strictly
+from quant_core.live.commands import (
+    LARGEST_COMMAND,
+    LONGEST_LIFETIME,
+    Addressee,
+    new_command,
+    sign_command,
+    signature_of,
+)
+from quant_core.live.commands import Action as CommandAction
+from quant_core.live.json_text import as_object, canonical_text, instant_text, parse_strictly
 
 Attack = Callable[[bytes, Random], bytes]
+
+WIDE_STOP = "\uff33\uff34\uff2f\uff30"
+"""A word that some ways of comparing take for STOP."""
 
 _WORDS = ("account", "action", "engine_instance", "expires_at", "id", "issued_at", "schema")
 _VALUES = (
     *(None, True, False, 0, -1, 1, 2, 10**30, "", "any", "STOP", "FLAT", "CANCEL", "stop"),
     *("\u0000", "\ud800", "STOP\n", "é", "9" * 300, "2024-01-01T00:00:00.000000Z", "NaN"),
+    *("\u202eSTOP", WIDE_STOP, "ST\u200bOP", "STO\u0420", "\ufeffSTOP", "S\u0000TOP"),
 )
 _RAW = (
     *(b"", b"\n", b" ", b"null", b"[]", b"{}", b'""', b"0", b"NaN", b"\xff\xfe", b"\x00" * 64),
     *(b"[" * 20_000, b'{"a":' * 20_000, b"9" * 20_000, b"\xef\xbb\xbf{}", b'{"a":1e999}'),
     *(b'{"a":Infinity}', b'{"a":1,"a":1}', b'"\\ud800"', b"{" + b" " * LARGEST_COMMAND + b"}"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What became of the commands that were sent; all is well when all three are empty."""
-
-    lost: tuple[str, ...]
-    """Sent and never carried out."""
-    twice: tuple[str, ...]
-    """Carried out more than once."""
-    uninvited: tuple[str, ...]
-    """Carried out and never sent."""
-
-    @property
-    def ok(self) -> bool:
-        """Each command exactly once."""
-        return not (self.lost or self.twice or self.uninvited)
-
-
-def tally(sent: Iterable[str], carried_out: Iterable[str]) -> Tally:
-    """Hold the ids that were sent against those that were carried out.
-
-    Examples
-    --------
-    >>> tally(["a", "b", "c"], ["b", "a", "b", "x"])
-    Tally(lost=('c',), twice=('b',), uninvited=('x',))
-    """
-    wanted, done = set(sent), Counter(carried_out)
-    return Tally(
-        tuple(sorted(wanted - done.keys())),
-        tuple(sorted(name for name, times in done.items() if times > 1)),
-        tuple(sorted(done.keys() - wanted)),
-    )
 
 
 def mutations(valid: bytes, random: Random) -> Iterator[bytes]:
@@ -178,3 +159,43 @@ ATTACKS: tuple[Attack, ...] = (
     *(_repeat_key, _change_value, _change_keys, _other_form, _nonsense),
 )
 """Every way of spoiling a command file."""
+
+
+def signed_wrongly(addressee: Addressee, key: bytes, at: datetime, random: Random) -> bytes:
+    """A document under a right signature that may not be carried out at ``at``.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from quant_core.live.commands import parse_command
+    >>> at, worker = datetime(2024, 1, 2, tzinfo=UTC), Addressee("DU1", "w1")
+    >>> content = signed_wrongly(worker, b"k", at, Random(1))
+    >>> hasattr(parse_command(content, b"k", worker, at), "reason")
+    True
+    """
+    action = random.choice([CommandAction.FLAT, CommandAction.CANCEL])
+    content = sign_command(new_command(action, addressee, at), key)
+    fields = _fields(content)
+    fields.pop("signature")
+    fields |= random.choice(_wrong_changes(addressee, at))
+    return canonical_text({**fields, "signature": signature_of(fields, key)}).encode("ascii")
+
+
+def _wrong_changes(addressee: Addressee, at: datetime) -> list[dict[str, object]]:
+    minute, far = timedelta(minutes=1), instant_text(at + timedelta(days=1))
+    past, future = ((at + shift, at + shift + minute) for shift in (-60 * minute, 60 * minute))
+    spans: list[dict[str, object]] = [
+        {"issued_at": instant_text(first), "expires_at": instant_text(last)}
+        for first, last in (past, future, (at, at + LONGEST_LIFETIME + minute), (at, at))
+    ]
+    return [
+        *(*spans, {"expires_at": far}, {"expires_at": None}, {"issued_at": far}),
+        *({"action": "STOP"}, {"action": "stop"}, {"action": "BUY"}, {"action": WIDE_STOP}),
+        *({"action": None}, {"action": "FLAT "}, {"action": 1}),
+        *({"account": addressee.account + " "}, {"account": addressee.account.lower() + "x"}),
+        *({"account": ""}, {"account": None}, {"engine_instance": "w0"}, {"engine_instance": ""}),
+        *({"engine_instance": 1}, {"id": ""}, {"id": "../x"}, {"id": "x" * 65}, {"id": "é"}),
+        *({"id": None}, {"schema": 0}, {"schema": 2}, {"schema": "1"}, {"schema": True}),
+        *({"issued_at": "now"}, {"issued_at": "2024-13-01T00:00:00.000000Z"}, {"args": "now"}),
+        *({"expires_at": "9999-99-99T99:99:99.999999Z"}, {"args": None}, {"": ""}),
+    ]

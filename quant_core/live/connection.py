@@ -1,0 +1,99 @@
+"""The connection to the broker: made with growing rests, worth something once the books agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from quant_core.brokers.port import BrokerSession
+from quant_core.foundation.errors import ConfigurationError
+from quant_core.live.journal_kinds import Mode
+from quant_core.live.present import Present
+from quant_core.live.reconcile import reconcile
+from quant_core.live.session_work import Desk
+from quant_core.notify.port import Alert, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTerms:
+    """Which account it must be, and how long to rest between two attempts."""
+
+    account: str
+    mode: Mode
+    first: timedelta
+    most: timedelta
+
+
+class Connection:
+    """Connects, agrees the books, and notes what was lost.
+
+    Parameters
+    ----------
+    desk : Desk
+    present : Present
+        Is told the account and when the books last agreed.
+    terms : LinkTerms
+    wall : callable
+        The machine's present.
+    """
+
+    def __init__(
+        self, desk: Desk, present: Present, terms: LinkTerms, wall: Callable[[], datetime]
+    ) -> None:
+        self._desk = desk
+        self._present = present
+        self._terms = terms
+        self._wall = wall
+        self._attempt_at: datetime | None = None
+        self._rest = terms.first
+        self.session: BrokerSession | None = None
+        """None without a connection."""
+
+    async def connect(self, *, at_once: bool = False) -> None:
+        """Connect unless connected, or unless the last attempt was a moment ago.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer.
+        ConfigurationError
+            If it is another account.
+        """
+        desk, now = self._desk, self._wall()
+        if self.session is not None:
+            return
+        if not at_once and self._attempt_at is not None and now < self._attempt_at:
+            return
+        self._attempt_at = now + self._rest
+        self._rest = min(2 * self._rest, self._terms.most)
+        session = await desk.broker.open()
+        self._check_account(session)
+        self.session = session
+        self._present.account = session.account
+        finding = await reconcile(desk.broker, desk.chronicle, desk.intake)
+        desk.intake.link.lost = False
+        self._present.reconciled_at = self._present.now() if finding.agrees else None
+        self._rest, self._attempt_at = self._terms.first, None
+        if not finding.agrees:
+            text = "\n".join(finding.differences)
+            title = "The broker's books are not those of the journal"
+            desk.post(Alert("reconcile", Severity.CRITICAL, title, text, now))
+
+    def lost(self, reason: str) -> None:
+        """There is no connection any more."""
+        if self.session is not None:
+            title = "The broker is not connected"
+            self._desk.post(Alert("broker", Severity.WARNING, title, reason, self._wall()))
+        self.session = None
+        self._present.account, self._present.reconciled_at = None, None
+
+    def _check_account(self, session: BrokerSession) -> None:
+        terms = self._terms
+        if session.account != terms.account or session.is_live != (terms.mode is Mode.LIVE):
+            raise ConfigurationError(
+                "the broker is connected to another account",
+                expected=f"{terms.account} ({terms.mode.value})",
+                found=f"{session.account}, {'live' if session.is_live else 'paper'}",
+                fix="correct broker.account, or sign in to the right one",
+            )
