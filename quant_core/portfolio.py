@@ -164,11 +164,12 @@ class Portfolio:
                 self._marks[symbol] = close
         self._check_cash_flows(session)
         self._bought.clear()
-        receivable = self._receivable_micros()
+        receivable = self.receivable_micros
         equity = checked_micros(self._cash + value + receivable)
         return Book(session, self._cash, positions, equity, receivable)
 
-    def _receivable_micros(self) -> int:
+    @property
+    def receivable_micros(self) -> int:
         """Dividends not yet paid, and fractions of shares at the mark of their name."""
         waiting = sum(entitlement.amount_micros for entitlement in self._entitlements)
         for symbol, fraction in self._fractions.items():

@@ -67,7 +67,7 @@ def run(request: Request) -> Outcome:
             run_replay(plan, speed)
         else:
             run_present(plan, request)
-    return _outcome(folder, prepared.notes)
+    return _outcome(folder, prepared.notes if replayed else ())
 
 
 def _outcome(folder: Path, notes: Sequence[str]) -> Outcome:

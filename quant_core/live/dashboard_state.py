@@ -41,8 +41,7 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
     A position without a usable quote is shown at its mark of the last close.
     """
     positions, value = _positions(state, shown.quotes)
-    # Cash, receivables of the last close, and positions at their latest prices.
-    equity = state.portfolio.cash_micros + value + state.book.receivable_micros
+    equity = state.portfolio.cash_micros + value + state.portfolio.receivable_micros
     start = state.book if state.day is None else state.day.book
     return {
         "mode": shown.mode.value,
@@ -71,6 +70,7 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
         "kill_latch": {"set": state.kill_latched, "reason": state.kill_reason},
         "trading_state": {"state": state.trading_state.value, "reason": state.trading_reason},
         "reconciliation": _reconciliation(state),
+        "shortfall": _shortfall(state),
         "alerts": dict(shown.alerts),
         "journal_entries": state.entries,
     }
@@ -171,3 +171,12 @@ def _reconciliation(state: WorkerState) -> dict[str, object]:
     if found is None:
         return {"agrees": None, "differences": []}
     return {"agrees": found.agrees, "differences": list(found.differences)}
+
+
+def _shortfall(state: WorkerState) -> dict[str, object]:
+    """What the last close has more than the backtest's would have, in currency units by cause."""
+    found = state.shortfall
+    if found is None:
+        return {"session": None, "by_cause": {}}
+    causes = {cause: amount / 1e6 for cause, amount in found.by_cause_micros.items()}
+    return {"session": found.session.isoformat(), "by_cause": causes}

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from quant_core.brokers.port import BrokerPort
 from quant_core.foundation.errors import DataRefused, QuantError
+from quant_core.foundation.money import format_micros
 from quant_core.foundation.types import Session
 from quant_core.live.chronicle import Chronicle
 from quant_core.live.data_bridge import CloseDay, DataDay
@@ -79,6 +80,7 @@ class Desk:
     orders: OrderDesk
     intake: EventIntake
     post: Post
+    log: Callable[[str], object]
 
 
 class SessionWork:
@@ -178,8 +180,12 @@ class SessionWork:
             _moved(session, breaker, stopped),
             *self._losses.after_close(book.equity_micros, now),
         ]
+        day = state.day
         desk.chronicle.record(bodies)
         self._tell(incidents, now)
+        fills = 0 if day is None else len(day.fills)
+        equity, cash = (format_micros(money, 2) for money in (book.equity_micros, book.cash_micros))
+        desk.log(f"{session} closed: equity {equity}, cash {cash}, {fills} fills")
 
     def _shortfall(self, close: CloseDay, book: Book) -> Body | None:
         """The comparison with the backtest; that it fails never keeps a day from closing."""

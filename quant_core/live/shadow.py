@@ -67,8 +67,8 @@ def explain(
     """Equity of the close less that of the shadow, by cause in micros.
 
     ``revised`` is the day with the orders that would have been decided on the data as they
-    are now, where these are not the data of the decision; the equity is then that of this
-    day more than the causes add up to.
+    are now, where these are not the data of the decision; the causes then add up to the
+    equity less that of this day.
     """
     causes: dict[str, int] = dict.fromkeys(CAUSES, 0)
     if revised is not None:

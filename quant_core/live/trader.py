@@ -155,6 +155,7 @@ class Trader:
             self._orders,
             self._intake,
             parts.post,
+            parts.log,
         )
         self._losses = LossWatch(self._chronicle, parts.limits, parts.post)
         present = Present(parts.account, parts.folder, parts.now, parts.timetable, self._losses)

@@ -27,6 +27,7 @@ from quant_core.live.journal_entries import (
     RiskStateChanged,
     SessionClosed,
     SessionOpened,
+    ShortfallExplained,
 )
 from quant_core.live.journal_kinds import TradingState
 from quant_core.live.journal_lines import Entry
@@ -105,6 +106,7 @@ class WorkerState:
         self.trading_reason = ""
         self.commands = CommandLog()
         self.reconciled: Reconciled | None = None
+        self.shortfall: ShortfallExplained | None = None
         self.peak_micros: int | None = capital_micros
         self.day_start_micros: int | None = capital_micros
         """What losses are measured from; None from a resumption to the next valuation."""
@@ -216,6 +218,8 @@ class WorkerState:
                 self._apply_session(body)
             case KillLatchSet() | KillLatchCleared() | RiskStateChanged() | Reconciled():
                 self._apply_risk(body)
+            case ShortfallExplained():
+                self.shortfall = body
             case _:
                 self.commands.apply(body)
 

@@ -170,7 +170,9 @@ class TestBounds:
         whole = name not in ("step_ms", "session_ms")
 
         def grown(slope: float) -> list[Sample]:
-            at = lambda n: start + (int(slope * n * unit) if whole else slope * n)  # noqa: E731
+            def at(n: int) -> float:
+                return start + (int(slope * n * unit) if whole else slope * n)
+
             return samples(**{name: at})
 
         assert Found(grown(within)).missed(Bounds()) == []

@@ -84,7 +84,9 @@ def held_at_venue(folder: Path, bench: Bench) -> dict[str, int]:
 class TestExamples:
     def test_it_says_that_it_is_up_and_shows_its_state(self, tmp_path):
         bench = whole_run(Bench(tmp_path, plain_world()))
-        assert bench.lines == [MONITOR_MODE] == ["Entering Live Monitor Mode"]
+        assert bench.lines[0] == MONITOR_MODE == "Entering Live Monitor Mode"
+        closed = [line.partition(":")[0] for line in bench.lines[1:]]
+        assert closed == [f"{day.session} closed" for day in bench.trader.state.days]
         document = document_at(tmp_path / "live" / STATE_FILE) or {}
         assert document["engine_status"] == "monitoring"
         assert document["mode"] == "PAPER"
