@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Literal, TypeAlias, Union, cast, get_args, get_origin
 
@@ -92,10 +93,16 @@ def known_keys(sections: Mapping[str, type[Section]]) -> dict[KeyPath, KnownKey]
     >>> known_keys({})["execution", "slippage"].expected
     'a number at least 0 and below 1 (fraction of the price)'
     """
+    return dict(_known_keys(tuple(sections.items())))
+
+
+@cache
+def _known_keys(sections: tuple[tuple[str, type[Section]], ...]) -> Mapping[KeyPath, KnownKey]:
+    """The same for sections that can be remembered: a sweep reads settings many times."""
     known = dict(_keys_of(LiveSettings, ()))
     known.pop(OPTIONS)
-    known[TYPE] = replace(known[TYPE], choices=tuple(sorted(sections)))
-    for name, section in sections.items():
+    known[TYPE] = replace(known[TYPE], choices=tuple(sorted(dict(sections))))
+    for name, section in sections:
         path = (*OPTIONS[:-1], name)
         known[path] = KnownKey(section, _summary(section))
         known.update(_keys_of(section, path))

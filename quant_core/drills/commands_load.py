@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,9 +23,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from threading import Event
-from typing import cast
 
 from quant_core.drills.commands_bench import ACCOUNT, CAPITAL_MICROS, Bench, Ground, steps
+from quant_core.drills.commands_processes import CONTEXT, Crew
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.timing import monotonic_seconds, utc_now
 from quant_core.live.command_files import (
@@ -42,7 +42,6 @@ from quant_core.live.commands import (
     Addressee,
     Command,
     new_command,
-    sign_command,
 )
 from quant_core.live.ipc import STATE_FILE, document_at, prepare_folder
 from quant_core.live.journal import Journal
@@ -51,9 +50,6 @@ from quant_core.live.journal_kinds import TradingState
 from quant_core.live.json_text import parse_instant
 from quant_core.live.trader import JOURNAL_FOLDER
 from quant_core.live.worker_state import WorkerState
-
-CONTEXT = multiprocessing.get_context("forkserver")
-"""Processes come from one that has a single thread and nothing else in it."""
 
 WORKER_MODULES = ["quant_core.drills.commands_load", "numba"]
 """Loaded once; numba, which every worker needs at its first decision, takes half a second."""
@@ -126,12 +122,6 @@ class Load:
     overwrite: bool = False
 
 
-def pipe() -> tuple[Connection, Connection]:
-    """The reading and the writing end of a pipe between two processes."""
-    # Typed for the platforms where it is another class.
-    return cast("tuple[Connection, Connection]", CONTEXT.Pipe(duplex=False))
-
-
 def patience(seconds: float = LONGEST_WAIT) -> Patience:
     """Look for a free place every millisecond."""
     return Patience(seconds, 0.001, monotonic_seconds, Event().wait)
@@ -165,12 +155,10 @@ def _put(errand: Errand, command: Command, key: bytes) -> None:
     if not errand.overwrite:
         send_command(errand.folder, command, key, patience())
         return
-    own = errand.folder / f"careless.{errand.seed}"
-    own.touch(0o600)
-    with own.open("r+b") as stream:
-        stream.write(sign_command(command, key))
-        stream.truncate()
-    own.rename(errand.folder / COMMAND_FILE)
+    own = errand.folder / f"careless-{errand.seed}"
+    prepare_folder(own)
+    send_command(own, command, key)
+    (own / COMMAND_FILE).rename(errand.folder / COMMAND_FILE)
 
 
 def type_commands(errand: Errand, report: Connection) -> None:
@@ -215,74 +203,58 @@ def run_load(load: Load, progress: Callable[[int], object]) -> tuple[Sent, Lives
     prepare_folder(load.ground.live)
     create_key(load.ground.live)
     writers, lives = _begin_writers(load), Lives()
+    try:
+        _end_workers(load, writers, lives, progress)
+    finally:
+        writers.end()
+    sent = Sent()
+    for each in writers.found:
+        sent.add(each)
+    sent.valid.append(_finish(load.ground, lives))
+    return sent, lives
+
+
+def _end_workers(
+    load: Load, writers: Crew[Sent], lives: Lives, progress: Callable[[int], object]
+) -> None:
+    """Kill workers at random, and start them again, until all is sent."""
     chance = Random(load.ground.seed)
     moments = sorted(chance.randrange(load.count) for _ in range(load.kills))
     worker = _begin_worker(load.ground, lives)
-    while not (writers.done and not moments):
-        progress(writers.look())
-        if not worker.is_alive():
-            worker = _next_worker(load.ground, worker, lives)
-        elif moments and (writers.done or writers.look() >= moments[0]):
-            worker.join(chance.uniform(0.0, LATER_SECONDS))
-            lives.kills += worker.is_alive()
-            moments.pop(0)
-            worker.kill()
-            worker.join()
-            worker = _begin_worker(load.ground, lives)
-        worker.join(LOOK_SECONDS)
-    writers.sent.valid.append(_finish(load.ground, worker, lives))
-    return writers.sent, lives
+    try:
+        while not (writers.done and not moments):
+            progress(writers.look())
+            if not worker.is_alive():
+                worker = _next_worker(load.ground, worker, lives)
+            elif moments and (writers.done or writers.look() >= moments[0]):
+                worker.join(chance.uniform(0.0, LATER_SECONDS))
+                moments.pop(0)
+                if _kill(worker):  # else it had ended by itself, and is looked at as such
+                    lives.kills += 1
+                    worker = _begin_worker(load.ground, lives)
+            worker.join(LOOK_SECONDS)
+    finally:
+        lives.kills += _kill(worker)
 
 
-class _Writers:
-    """The writers' processes and what they have reported."""
-
-    def __init__(self, works: list[tuple[Callable[[Errand, Connection], None], Errand]]) -> None:
-        self.sent = Sent()
-        self._counts = [0] * len(works)
-        self._open: dict[int, tuple[BaseProcess, Connection]] = {}
-        for number, (work, errand) in enumerate(works):
-            reading, writing = pipe()
-            process = CONTEXT.Process(target=work, args=(errand, writing))
-            process.start()
-            writing.close()
-            self._open[number] = process, reading
-
-    @property
-    def done(self) -> bool:
-        """Whether all have said what they sent."""
-        return not self._open
-
-    def look(self) -> int:
-        """Hear the reports that are there; how many commands were sent so far."""
-        for number, (process, reading) in list(self._open.items()):
-            try:
-                while number in self._open and reading.poll():
-                    self._hear(number, reading.recv())
-            except EOFError:
-                raise InvariantBroken("a writer failed", where=str(process.name)) from None
-        return sum(self._counts)
-
-    def _hear(self, number: int, told: int | Sent) -> None:
-        if isinstance(told, int):
-            self._counts[number] = told
-            return
-        self.sent.add(told)
-        process, reading = self._open.pop(number)
-        reading.close()
-        process.join()
+def _kill(worker: BaseProcess) -> bool:
+    """kill -9; whether that is what it died of."""
+    worker.kill()
+    worker.join()
+    return worker.exitcode == -signal.SIGKILL
 
 
-def _begin_writers(load: Load) -> _Writers:
+def _begin_writers(load: Load) -> Crew[Sent]:
     folder, typed = load.ground.live, max(1, load.count // TERMINAL_SHARE)
     shares = [(load.count - typed) // load.writers] * load.writers
     shares[0] += load.count - typed - sum(shares)
     seeds = [load.ground.seed * 1000 + number for number in range(load.writers)]
-    works: list[tuple[Callable[[Errand, Connection], None], Errand]] = [
-        (write, Errand(folder=folder, count=count, seed=seed, overwrite=load.overwrite))
+    errands = [
+        Errand(folder=folder, count=count, seed=seed, overwrite=load.overwrite)
         for count, seed in zip(shares, seeds, strict=True)
     ]
-    return _Writers([*works, (type_commands, Errand(folder=folder, count=typed, seed=0))])
+    terminal = Errand(folder=folder, count=typed, seed=0)
+    return Crew([*((write, (errand,)) for errand in errands), (type_commands, (terminal,))])
 
 
 def _begin_worker(ground: Ground, lives: Lives) -> BaseProcess:
@@ -317,23 +289,24 @@ def resume(ground: Ground) -> None:
         journal.append_all(bodies)
 
 
-def _finish(ground: Ground, worker: BaseProcess, lives: Lives) -> str:
-    """Wait until nothing waits any more, then end the worker; the id of this last STOP."""
+def _finish(ground: Ground, lives: Lives) -> str:
+    """Wait until nothing waits any more, then end the last worker; the id of that STOP."""
     until = monotonic_seconds() + LONGEST_WAIT
     silent_since: datetime | None = None
-    while monotonic_seconds() < until and not _is_silent(ground, silent_since):
-        if silent_since is None and not (ground.live / COMMAND_FILE).exists():
-            silent_since = utc_now()
-        if not worker.is_alive():
-            worker = _next_worker(ground, worker, lives)
-        worker.join(LOOK_SECONDS)
+    worker = _begin_worker(ground, lives)
     last = new_command(Action.STOP, Addressee(ACCOUNT, ANY_INSTANCE), utc_now())
-    send_command(ground.live, last, read_key(ground.live), patience())
-    worker.join(LONGEST_WAIT)
-    if worker.exitcode != 0:
-        lives.failures += 1
-        worker.kill()
-        worker.join()
+    try:
+        while monotonic_seconds() < until and not _is_silent(ground, silent_since):
+            if silent_since is None and not (ground.live / COMMAND_FILE).exists():
+                silent_since = utc_now()
+            if not worker.is_alive():
+                worker = _next_worker(ground, worker, lives)
+            worker.join(LOOK_SECONDS)
+        send_command(ground.live, last, read_key(ground.live), patience())
+        worker.join(LONGEST_WAIT)
+        lives.failures += worker.exitcode != 0
+    finally:
+        _kill(worker)
     return last.id
 
 

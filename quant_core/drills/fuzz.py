@@ -23,7 +23,8 @@ from threading import Event
 
 from quant_core.drills.commands_bench import ACCOUNT, Bench, Ground, steps
 from quant_core.drills.commands_count import Record
-from quant_core.drills.commands_load import CONTEXT, WORKER_MODULES
+from quant_core.drills.commands_load import WORKER_MODULES
+from quant_core.drills.commands_processes import CONTEXT
 from quant_core.drills.fuzz_files import KINDS, Place, kinds_by_turns
 from quant_core.drills.plan import DrillPlan, DrillResult, Figure
 from quant_core.foundation.errors import InvariantBroken

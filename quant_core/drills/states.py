@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
-from quant_core.drills.commands_load import CONTEXT, pipe
+from quant_core.drills.commands_processes import CONTEXT, Crew
 from quant_core.drills.plan import DrillPlan, DrillResult, Figure
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.timing import monotonic_seconds, utc_now
@@ -149,6 +149,7 @@ def read_so_often(folder: Path, times: int, report: Connection) -> None:
         count.take(reader.read())
         if number % REPORT_EVERY == 0:
             report.send(number)
+    report.send(times)
     report.send(count)
     report.close()
 
@@ -165,7 +166,7 @@ def drill(plan: DrillPlan) -> DrillResult:
     moments = sorted(chance.randrange(plan.count) for _ in range(wanted))
     writer, kills = _begin_writer(folder, plan), 0
     _wait_for_writer(folder)
-    readers = _Readers(folder, plan.count)
+    readers = _begin_readers(folder, plan.count)
     try:
         while not readers.done or kills < wanted:
             plan.progress(readers.look(), plan.count)
@@ -204,52 +205,9 @@ def _wait_for_writer(folder: Path) -> None:
         Event().wait(LOOK_SECONDS)
 
 
-class _Readers:
-    """The readers' processes and what they have seen."""
-
-    def __init__(self, folder: Path, count: int) -> None:
-        self.found: list[ReadCount] = []
-        self._open: dict[int, tuple[BaseProcess, Connection]] = {}
-        self._counts = [0] * READERS
-        for number in range(READERS):
-            reading, writing = pipe()
-            times = count // READERS + (number < count % READERS)
-            process = CONTEXT.Process(target=read_so_often, args=(folder, times, writing))
-            process.start()
-            writing.close()
-            self._open[number] = process, reading
-
-    @property
-    def done(self) -> bool:
-        """Whether all have told what they saw."""
-        return not self._open
-
-    def look(self) -> int:
-        """Hear the reports that are there; how often was read so far."""
-        for number, (process, reading) in list(self._open.items()):
-            try:
-                while number in self._open and reading.poll():
-                    self._hear(number, reading.recv())
-            except EOFError:
-                raise InvariantBroken("a reader failed", where=str(process.name)) from None
-        return sum(self._counts)
-
-    def end(self) -> None:
-        """Leave no process behind."""
-        for process, reading in self._open.values():
-            process.kill()
-            process.join()
-            reading.close()
-
-    def _hear(self, number: int, told: int | ReadCount) -> None:
-        if isinstance(told, int):
-            self._counts[number] = told
-            return
-        self.found.append(told)
-        self._counts[number] = told.reads
-        process, reading = self._open.pop(number)
-        reading.close()
-        process.join()
+def _begin_readers(folder: Path, count: int) -> Crew[ReadCount]:
+    shares = [count // READERS + (number < count % READERS) for number in range(READERS)]
+    return Crew([(read_so_often, (folder, share)) for share in shares])
 
 
 def figures_of(found: list[ReadCount], writes: int, kills: int) -> dict[str, Figure]:
