@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quant_core.brokers.port import BrokerPort, Snapshot
-from quant_core.foundation.errors import ReconciliationError
 from quant_core.live.chronicle import Chronicle
 from quant_core.live.event_intake import EventIntake
 from quant_core.live.journal_entries import Body, Reconciled, RiskStateChanged
@@ -92,44 +91,26 @@ class Finding:
         """Whether there is nothing to explain."""
         return not self.differences
 
-    def check(self) -> None:
-        """Raise what stops a start.
-
-        Raises
-        ------
-        ReconciliationError
-            If the books disagree.
-        """
-        if not self.agrees:
-            raise ReconciliationError(
-                "the broker's books are not those of the journal",
-                expected="the same positions, cash, orders and executions",
-                found="; ".join(self.differences[:10]),
-                fix="find out which is right; nothing is sent until they agree",
-            )
-
 
 async def reconcile(
     broker: BrokerPort, chronicle: Chronicle, intake: EventIntake, *, quiet: bool = False
 ) -> Finding:
     """Take what the broker told, ask for its books, and hold them against ours.
 
-    The finding is journalled, with ``quiet`` only when it changed; an unexplained
-    difference halts trading.
+    A difference counts when a second look, at once, finds one too. The finding is journalled,
+    with ``quiet`` only when it changed; an unexplained difference halts trading.
 
     Raises
     ------
     SourceUnreachable
         If the broker does not answer.
     """
-    await intake.collect()
-    read = intake.read
-    snapshot = await broker.snapshot()
-    await intake.collect()
-    intake.take_executions(snapshot.executions)
     state = chronicle.state
-    found = (*_older(snapshot, read), *differences(state, snapshot, intake.waiting))
-    finding = Finding(found, snapshot.complete)
+    finding = await _look(broker, state, intake)
+    if not finding.agrees:
+        # A fill between the snapshot and its events makes a difference that a second look clears.
+        finding = await _look(broker, state, intake)
+    found = finding.differences
     bodies: list[Body] = []
     before = state.reconciled
     body = Reconciled(finding.agrees, found)
@@ -139,3 +120,14 @@ async def reconcile(
         bodies.append(RiskStateChanged(TradingState.HALTED, f"reconciliation: {found[0]}"[:300]))
     chronicle.record(bodies)
     return finding
+
+
+async def _look(broker: BrokerPort, state: WorkerState, intake: EventIntake) -> Finding:
+    """One comparison with everything the broker told until now."""
+    await intake.collect()
+    read = intake.read
+    snapshot = await broker.snapshot()
+    await intake.collect()
+    intake.take_executions(snapshot.executions)
+    found = (*_older(snapshot, read), *differences(state, snapshot, intake.waiting))
+    return Finding(found, snapshot.complete)

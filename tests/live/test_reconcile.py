@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from quant_core.brokers.port import Executed, OrderKind, OrderState, OrderView, Snapshot
-from quant_core.foundation.errors import ReconciliationError
+from quant_core.live.chronicle import Chronicle
+from quant_core.live.event_intake import EventIntake
+from quant_core.live.journal import Journal
 from quant_core.live.journal_kinds import TradingState
-from quant_core.live.reconcile import Finding, differences
+from quant_core.live.reconcile import differences, reconcile
 from quant_core.live.worker_state import WorkerState
 from quant_core.trading.orders import Side
 from tests.live.small_desk import CAPITAL, Bench, plain_world, whole_run
@@ -63,13 +66,41 @@ class TestExamples:
         assert any(line.startswith("AAA: 10 shares here, 0") for line in found)
 
 
-class TestRefusals:
-    def test_a_start_can_be_refused(self):
-        Finding((), proven=True).check()
-        with pytest.raises(ReconciliationError) as caught:
-            Finding(("cash: 1 here, 2 at the broker",), proven=True).check()
-        assert caught.value.exit_code == 6
+class Snapshots:
+    """A broker without events whose snapshots are given."""
 
+    def __init__(self, *books: Snapshot) -> None:
+        self.books = list(books)
+
+    async def events(self, after: int) -> tuple[()]:
+        return ()
+
+    async def snapshot(self) -> Snapshot:
+        return self.books.pop(0) if len(self.books) > 1 else self.books[0]
+
+
+class TestSecondLook:
+    """A snapshot that a fill has overtaken differs from the journal, and means nothing."""
+
+    @pytest.mark.parametrize(
+        ("books", "halts"),
+        [
+            ((BOOKS,), False),
+            ((replace(BOOKS, cash_micros=1), BOOKS), False),
+            ((replace(BOOKS, cash_micros=1), replace(BOOKS, cash_micros=2)), True),
+        ],
+    )
+    def test_a_difference_counts_when_it_is_there_twice(self, tmp_path, books, halts):
+        state = WorkerState(CAPITAL)
+        with Journal.open(tmp_path, "DU1", lambda: AT, None, state.take) as journal:
+            chronicle, broker = Chronicle(journal, state), Snapshots(*books)
+            intake = EventIntake(broker, chronicle, lambda _: None)
+            finding = asyncio.run(reconcile(broker, chronicle, intake))
+        assert finding.agrees is not halts
+        assert (state.trading_state is TradingState.HALTED) is halts
+
+
+class TestCorrections:
     def test_a_corrected_fill_is_no_difference(self, tmp_path):
         scenario = fault(on="event", name="executed", nth=1, do="correct")
         bench = whole_run(Bench(tmp_path, plain_world(), scenario=scenario))
