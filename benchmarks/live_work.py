@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from quant_core.brokers.port import BrokerPort, Health, Intent, PriceQuote, QuoteKind, Submitted
-from quant_core.drills.soak_worker import LIMITS, WorkerPlan, build_worker
+from quant_core.drills.soak_worker import SOAK_LIMITS, WorkerPlan, build_worker
 from quant_core.foundation.money import micros
 from quant_core.foundation.timing import utc_now
 from quant_core.foundation.types import Session
@@ -144,7 +144,7 @@ def _large_state() -> tuple[WorkerState, Callable[[], Shown]]:
         return Shown(
             now=now, mode=Mode.PAPER, account="PAPER", broker="paper", status="monitoring",
             health=health, quotes=quotes, next_run=now, outcomes=(),
-            gate=gate_inputs(known, (), moment), limits=LIMITS,
+            gate=gate_inputs(known, (), moment), limits=SOAK_LIMITS,
         )  # fmt: skip
 
     return known, shown

@@ -8,12 +8,10 @@ broker to whoever runs the drill.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -24,19 +22,22 @@ from quant_core.brokers.paper.scenario import NO_FAULTS, parse_scenario
 from quant_core.brokers.paper.venue import PaperAccount, Venue
 from quant_core.brokers.paper.venue_clock import ReplayClock as VenueClock
 from quant_core.brokers.port import Intent, Submitted
+from quant_core.drills.worker_setup import (
+    ACCOUNT,
+    BOOKS_FILE,
+    LIVE_FOLDER,
+    WorkerSetup,
+    nobody,
+    trader_parts,
+)
 from quant_core.foundation.panel import Axes, MarketPanel
 from quant_core.foundation.settings import RiskSettings, StrategySettings
 from quant_core.foundation.settings_section import Section
-from quant_core.foundation.timing import new_york_hours, utc_now
 from quant_core.live.data_bridge import ReplayBridge
-from quant_core.live.journal_kinds import Mode
-from quant_core.live.patient_broker import PatientBroker
 from quant_core.live.replay import ReplayClock, replay
-from quant_core.live.timetable import Timetable
-from quant_core.live.trader import Trader, TraderParts, TraderRules
+from quant_core.live.trader import Trader, TraderRules
 from quant_core.market import Market
 from quant_core.risk.breakers import RiskRules
-from quant_core.risk.limit_values import Limits
 from quant_core.strategies.base import BaseStrategy, MarketView
 from quant_core.trading.account import Book
 from quant_core.trading.fees import rate_fees
@@ -44,23 +45,12 @@ from quant_core.trading.fills import ExecutionRules
 from quant_core.trading.target import Target, Weights
 from quant_core.trading_day import Brain
 
-ACCOUNT = "DRILL"
 CAPITAL_MICROS = 10_000_000_000_000
 BEGIN = np.datetime64("2024-01-01")
-BOOKS_FILE = "paper_broker.sqlite"
-LIVE_FOLDER = "live"
 INVESTED = 0.9
 SWING = 0.3
 """How far a weight swings around equal ones, so that every session has orders."""
 
-CALL_SECONDS = 30.0
-LIMITS = Limits(
-    max_quote_age_seconds=60,
-    price_collar=0.05,
-    cut_off_margin_seconds=30,
-    max_data_age_sessions=0,
-    max_reconciliation_age_seconds=300,
-)
 RULES = TraderRules(
     settle=timedelta(0),  # the exchange ends with the worker: nothing is on its way
     reconnect_first=timedelta(milliseconds=50),
@@ -109,10 +99,6 @@ class Ground:
         return self.folder / BOOKS_FILE
 
 
-def nobody(_: object) -> None:
-    """Nobody is told: journal and books say it all."""
-
-
 class ToldBroker(PaperBroker):
     """The paper broker; ``told`` hears of each order as it arrives."""
 
@@ -147,29 +133,19 @@ class Bench:
         )
         self.clock = ReplayClock(self.broker)
         self.bridge = ReplayBridge(market, 1, last, np.ones(last, dtype=bool), "drill")
-        self.timetable = Timetable(new_york_hours, time(9, 15), ZoneInfo("America/New_York"))
-        self.trader = Trader(
-            TraderParts(
-                folder=ground.live,
-                account=ACCOUNT,
+        parts = trader_parts(
+            WorkerSetup(
+                folder=ground.folder,
                 capital_micros=CAPITAL_MICROS,
-                mode=Mode.PAPER,
-                instance=uuid.uuid4().hex[:12],
-                strategy="drill",
-                code_hash="drill",
-                settings_hash="drill",
                 brain=brain,
-                broker=PatientBroker(self.broker, CALL_SECONDS),
+                broker=self.broker,
                 bridge=self.bridge,
-                timetable=self.timetable,
-                limits=LIMITS,
-                post=nobody,
-                log=nobody,
                 now=self.clock.now,
-                wall=utc_now,
                 rules=RULES,
             )
         )
+        self.timetable = parts.timetable
+        self.trader = Trader(parts)
 
     async def trade(self, pause: Callable[[], Awaitable[object]]) -> None:
         """Trade until STOP, with a pause between two phases of the venue's day."""

@@ -24,8 +24,9 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
-from quant_core.drills.commands_bench import ACCOUNT, CAPITAL_MICROS, Bench, Ground, steps
+from quant_core.drills.commands_bench import CAPITAL_MICROS, Bench, Ground, steps
 from quant_core.drills.commands_processes import CONTEXT, Crew
+from quant_core.drills.worker_setup import ACCOUNT
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.timing import monotonic_seconds, utc_now
 from quant_core.live.command_files import (

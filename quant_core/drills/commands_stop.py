@@ -19,8 +19,9 @@ from typing import TypeAlias, cast
 from quant_core.brokers.paper.books import Books
 from quant_core.brokers.paper.venue_clock import Phase
 from quant_core.brokers.port import Intent
-from quant_core.drills.commands_bench import ACCOUNT, CAPITAL_MICROS, Bench, Ground, steps
+from quant_core.drills.commands_bench import CAPITAL_MICROS, Bench, Ground, steps
 from quant_core.drills.commands_processes import CONTEXT, pipe
+from quant_core.drills.worker_setup import ACCOUNT
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.timing import monotonic_seconds, utc_now
 from quant_core.live.command_door import CommandState

@@ -44,8 +44,9 @@ from quant_core.drills.crash_count import (
 )
 from quant_core.drills.crash_market import SmallWorld, small_world
 from quant_core.drills.crash_moments import Death, Doing, Marks, deaths
-from quant_core.drills.crash_worker import BOOKS_FILE, LIVE_FOLDER, Desk, live, market_goes_on
+from quant_core.drills.crash_worker import Desk, live, market_goes_on
 from quant_core.drills.plan import DrillPlan, DrillResult, Figure
+from quant_core.drills.worker_setup import BOOKS_FILE, LIVE_FOLDER
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.timing import monotonic_seconds
 from quant_core.live.trader import JOURNAL_FOLDER

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import uuid
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
-from datetime import time, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -34,27 +32,12 @@ from quant_core.brokers.port import (
 )
 from quant_core.drills.crash_market import CAPITAL_MICROS, SmallWorld
 from quant_core.drills.crash_moments import Doing, Marks
-from quant_core.foundation.timing import new_york_hours, utc_now
+from quant_core.drills.worker_setup import ACCOUNT, BOOKS_FILE, WorkerSetup, trader_parts
 from quant_core.live.data_bridge import ReplayBridge
-from quant_core.live.journal_kinds import Mode
-from quant_core.live.patient_broker import PatientBroker
 from quant_core.live.replay import ReplayClock, replay
 from quant_core.live.timetable import Timetable
-from quant_core.live.trader import Trader, TraderParts, TraderRules
-from quant_core.risk.limit_values import Limits
+from quant_core.live.trader import Trader, TraderRules
 
-ACCOUNT = "DU1"
-BOOKS_FILE = "paper_broker.sqlite"
-LIVE_FOLDER = "live"
-STRATEGY = "crash"
-CALL_SECONDS = 60.0
-LIMITS = Limits(
-    max_quote_age_seconds=60,
-    price_collar=0.05,
-    cut_off_margin_seconds=30,
-    max_data_age_sessions=0,
-    max_reconciliation_age_seconds=300,
-)
 RULES = TraderRules(
     settle=timedelta(0),  # the exchange ends with the worker: nothing is on its way
     reconnect_first=timedelta(0),
@@ -169,32 +152,21 @@ def trade(desk: Desk, marks: Marks) -> None:
     clock = ReplayClock(broker)
     scheduled = np.ones(world.sessions, dtype=bool)
     bridge = ReplayBridge(world.market, world.first, world.last, scheduled, "drill")
-    timetable = Timetable(new_york_hours, time(9, 15), ZoneInfo("America/New_York"))
-    trader = Trader(
-        TraderParts(
-            folder=desk.folder / LIVE_FOLDER,
-            account=ACCOUNT,
+    parts = trader_parts(
+        WorkerSetup(
+            folder=desk.folder,
             capital_micros=CAPITAL_MICROS,
-            mode=Mode.PAPER,
-            instance=uuid.uuid4().hex[:12],
-            strategy=STRATEGY,
-            code_hash="drill",
-            settings_hash="drill",
             brain=world.brain,
-            broker=PatientBroker(broker, CALL_SECONDS),
+            broker=broker,
             bridge=bridge,
-            timetable=timetable,
-            limits=LIMITS,
-            post=_nobody,
-            log=_nobody,
             now=clock.now,
-            wall=utc_now,
             rules=replace(RULES, write_ahead=desk.write_ahead),
         )
     )
+    trader = Trader(parts)
     if isinstance(broker, NamelessBroker):
         broker.known = trader.state.orders
-    asyncio.run(_trade(trader, broker, clock, (bridge, timetable)))
+    asyncio.run(_trade(trader, broker, clock, (bridge, parts.timetable)))
 
 
 def market_goes_on(desk: Desk) -> None:
@@ -242,7 +214,3 @@ def _mark_syncs(marks: Marks) -> None:
         marks.mark(Doing.WRITTEN if journal else Doing.STATE)
 
     os.fsync = marked
-
-
-def _nobody(_: object) -> None:
-    """Nobody is told: journal and books say it all."""

@@ -21,12 +21,13 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
-from quant_core.drills.commands_bench import ACCOUNT, Bench, Ground, steps
+from quant_core.drills.commands_bench import Bench, Ground, steps
 from quant_core.drills.commands_count import Record
 from quant_core.drills.commands_load import WORKER_MODULES
 from quant_core.drills.commands_processes import CONTEXT
 from quant_core.drills.fuzz_files import KINDS, Place, kinds_by_turns
 from quant_core.drills.plan import DrillPlan, DrillResult, Figure
+from quant_core.drills.worker_setup import ACCOUNT
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.timing import monotonic_seconds, utc_now
 from quant_core.live.command_files import create_key

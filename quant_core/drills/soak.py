@@ -25,7 +25,8 @@ from quant_core.drills.soak_figures import (
     resident_bytes,
     thread_count,
 )
-from quant_core.drills.soak_worker import ACCOUNT, BOOKS_FILE, Worker, WorkerPlan, build_worker
+from quant_core.drills.soak_worker import Worker, WorkerPlan, build_worker
+from quant_core.drills.worker_setup import ACCOUNT, BOOKS_FILE
 from quant_core.foundation.timing import utc_now
 from quant_core.live.command_files import read_key, send_command
 from quant_core.live.commands import ANY_INSTANCE, Action, Addressee, Command, new_command

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import time, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -19,32 +17,17 @@ from quant_core.brokers.paper.venue import PaperAccount, Venue
 from quant_core.brokers.paper.venue_clock import ReplayClock as VenueClock
 from quant_core.brokers.port import BrokerPort
 from quant_core.drills.soak_market import noisy_brain, noisy_market
+from quant_core.drills.worker_setup import ACCOUNT, BOOKS_FILE, LIMITS, WorkerSetup, trader_parts
 from quant_core.foundation.money import micros
-from quant_core.foundation.timing import new_york_hours, utc_now
 from quant_core.live.data_bridge import DataBridge, ReplayBridge
 from quant_core.live.journal import JournalLimits
-from quant_core.live.journal_kinds import Mode
-from quant_core.live.patient_broker import PatientBroker
 from quant_core.live.replay import ReplayClock
 from quant_core.live.timetable import Timetable
-from quant_core.live.trader import Trader, TraderParts, TraderRules
+from quant_core.live.trader import Trader, TraderRules
 from quant_core.notify.port import Alert
-from quant_core.risk.limit_values import Limits
 
-ACCOUNT = "PAPER"
-LIVE_FOLDER = "live"
-BOOKS_FILE = "paper_broker.sqlite"
 CAPITAL_MICROS = micros(1_000_000)
-CALL_SECONDS = 60.0
-LIMITS = Limits(
-    max_quote_age_seconds=60,
-    price_collar=0.05,
-    cut_off_margin_seconds=30,
-    max_data_age_sessions=0,
-    max_reconciliation_age_seconds=300,
-    max_order_notional_micros=micros(250_000),
-    max_orders_per_day=500,
-)
+SOAK_LIMITS = replace(LIMITS, max_order_notional_micros=micros(250_000), max_orders_per_day=500)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,29 +85,20 @@ def build_worker(
     clock = ReplayClock(venue)
     every = np.ones(plan.sessions, dtype=bool)
     broker, bridge = watch(venue, ReplayBridge(market, 1, plan.sessions, every, "soak"))
-    timetable = Timetable(new_york_hours, time(9, 15), ZoneInfo("America/New_York"))
-    folder = plan.folder / LIVE_FOLDER
-    parts = TraderParts(
-        folder=folder,
-        account=ACCOUNT,
-        capital_micros=CAPITAL_MICROS,
-        mode=Mode.PAPER,
-        instance=uuid.uuid4().hex[:16],
-        strategy="soak",
-        code_hash="soak",
-        settings_hash="soak",
-        brain=brain,
-        broker=PatientBroker(broker, CALL_SECONDS),
-        bridge=bridge,
-        timetable=timetable,
-        limits=LIMITS,
-        post=post,
-        log=_nobody,
-        now=clock.now,
-        wall=utc_now,
-        rules=_rules(plan),
+    parts = trader_parts(
+        WorkerSetup(
+            folder=plan.folder,
+            capital_micros=CAPITAL_MICROS,
+            brain=brain,
+            broker=broker,
+            bridge=bridge,
+            now=clock.now,
+            rules=_rules(plan),
+            limits=SOAK_LIMITS,
+            post=post,
+        )
     )
-    return Worker(Trader(parts), venue, clock, (bridge, timetable), folder)
+    return Worker(Trader(parts), venue, clock, (bridge, parts.timetable), parts.folder)
 
 
 def _rules(plan: WorkerPlan) -> TraderRules:
@@ -134,7 +108,3 @@ def _rules(plan: WorkerPlan) -> TraderRules:
         reconnect_first=timedelta(0),
         journal=JournalLimits(segment_bytes=plan.segment_bytes),
     )
-
-
-def _nobody(_: str) -> None:
-    """The log is not what is looked at."""

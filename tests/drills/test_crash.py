@@ -25,7 +25,8 @@ from quant_core.drills.crash_count import (
 )
 from quant_core.drills.crash_market import small_world
 from quant_core.drills.crash_moments import FURTHEST, Death, Doing, Marks, deaths
-from quant_core.drills.crash_worker import BOOKS_FILE, LIVE_FOLDER, Desk, trade
+from quant_core.drills.crash_worker import Desk, trade
+from quant_core.drills.worker_setup import BOOKS_FILE, LIVE_FOLDER
 from quant_core.foundation.settings_live import LiveSettings
 from quant_core.live.journal_entries import RiskStateChanged, WorkerStarted
 from quant_core.live.journal_kinds import Mode, TradingState
