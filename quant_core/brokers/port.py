@@ -15,6 +15,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from quant_core.brokers.market_values import Bar as Bar
+from quant_core.brokers.market_values import Instrument as Instrument
+from quant_core.brokers.market_values import PriceQuote as PriceQuote
+from quant_core.brokers.market_values import QuoteKind as QuoteKind
 from quant_core.foundation.types import Session
 from quant_core.trading.actions import Split
 from quant_core.trading.events import CashFlow, Delisting, Entitlement, Renaming, Subscription
@@ -44,15 +48,6 @@ class OrderState(StrEnum):
     def is_final(self) -> bool:
         """Whether the broker has closed the order. An execution may still arrive."""
         return self not in (OrderState.WORKING, OrderState.PARTIAL)
-
-
-class QuoteKind(StrEnum):
-    """What a quote is worth."""
-
-    LIVE = "live"
-    DELAYED = "delayed"
-    FROZEN = "frozen"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,16 +319,6 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceQuote:
-    """A price with its age and what it is worth."""
-
-    symbol: str
-    price_micros: int
-    at: datetime
-    kind: QuoteKind
-
-
-@dataclass(frozen=True, slots=True)
 class CancelScope:
     """Which orders to cancel; no ``references`` mean all open orders of the account."""
 
@@ -372,6 +357,14 @@ class BrokerPort(Protocol):
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, PriceQuote]:
         """The latest quote of each symbol; a symbol without one is of kind NONE."""
+        ...
+
+    async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
+        """What each symbol is at this broker; a symbol it does not know is absent."""
+        ...
+
+    async def bars(self, symbol: str, first: Session, last: Session) -> tuple[Bar, ...]:
+        """Daily bars, oldest first, as far as they are known at the broker's present."""
         ...
 
     def normalise(self, intent: Intent) -> Intent | Rejected:

@@ -20,7 +20,8 @@ def run(request: Request) -> Outcome:
     """Check every line, and what the last comparison with the broker found.
 
     Exit code 1 at the first line that was edited, removed or moved; 6 where the lines are
-    sound and broker and journal disagree.
+    sound and broker and journal disagree. Half a line at the very end is what a crash leaves
+    and a start sets aside: it is told, and nothing is wrong.
     """
     from quant_core.jobs.live_parts import live_folder
     from quant_core.live.journal import read, verify
@@ -31,24 +32,31 @@ def run(request: Request) -> Outcome:
     settings = cast("LiveSettings", request.load(strategy_sections()).settings)
     folder = live_folder(settings) / JOURNAL_FOLDER
     found = verify(folder)
+    sound = found.ok or found.torn_bytes > 0
     last: Reconciled | None = None
-    for entry in read(folder) if found.ok else ():
+    for entry in read(folder) if sound else ():
         last = entry.body if isinstance(entry.body, Reconciled) else last
     differences = () if last is None else last.differences
     document = {
-        "ok": found.ok,
+        "ok": sound,
         "entries": found.entries,
         "last_hash": found.last_hash,
-        "first_problem": found.first_problem,
+        "first_problem": "" if sound else found.first_problem,
+        "torn_bytes": found.torn_bytes,
         "differences": list(differences),
     }
     whole = request.say("{entries} entries, unaltered; last hash {last_hash}")
-    text = whole.format(**document) if found.ok else found.first_problem
+    text = whole.format(**document) if sound else found.first_problem
+    if found.torn_bytes:
+        torn = request.say(
+            "the next start of the worker sets {torn_bytes} bytes of a torn line aside"
+        )
+        text = f"{text}\n{torn.format(**document)}"
     if differences:
         differ = request.say("the broker's books were not those of the journal when last compared")
         text = "\n".join([text, f"{differ}:", *differences])
     code = ReconciliationError.exit_code if differences else 0
-    return Outcome(document, text, (), code if found.ok else 1)
+    return Outcome(document, text, (), code if sound else 1)
 
 
 COMMAND = Command(

@@ -3,52 +3,57 @@
 from __future__ import annotations
 
 import argparse
-from datetime import timedelta
-from threading import Event
-from typing import cast
 
+from quant_core.foundation.errors import UsageError
 from quant_core.foundation.language import Say
-from quant_core.foundation.settings_live import LiveSettings
-from quant_core.foundation.timing import monotonic_seconds, utc_now
 from quant_core.jobs.command_line import Command, Outcome, Request
 
 ACTIONS = ("STOP", "FLAT", "CANCEL")
-LONGEST_WAIT = 10.0
-LOOK_SECONDS = 0.02
-"""How long, and how often, a command waits for the place that another one has."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
-    """Which command."""
+    """Which command, and how long its outcome is waited for."""
     parser.add_argument(
         "action",
+        nargs="?",
         choices=ACTIONS,
         help=say(
             "STOP ends the worker and touches nothing; FLAT cancels all orders and sells "
             "everything; CANCEL cancels all open orders"
         ),
     )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        metavar="SECONDS",
+        help=say("how long to wait for the outcome; 10 unless stated, 2 where no worker runs"),
+    )
+    parser.add_argument(
+        "--withdraw",
+        action="store_true",
+        help=say("take back the command that no worker has taken, instead of sending one"),
+    )
 
 
 def run(request: Request) -> Outcome:
-    """Put the command where the worker takes it from."""
-    from quant_core.jobs.live_parts import live_folder
-    from quant_core.live.command_files import Patience, read_key, send_command
-    from quant_core.live.commands import ANY_INSTANCE, Action, Addressee, new_command
-    from quant_core.strategies import strategy_sections
+    """Load the job only now, so that --help stays quick."""
+    _check(request.arguments)
+    from quant_core.jobs import command_sending
 
-    settings = cast("LiveSettings", request.load(strategy_sections()).settings)
-    folder = live_folder(settings)
-    lifetime = timedelta(seconds=settings.live.command_lifetime)
-    addressee = Addressee(settings.broker.account, ANY_INSTANCE)
-    command = new_command(Action(request.arguments.action), addressee, utc_now(), lifetime)
-    # Never longer than half of its life: it has to be taken before it expires.
-    wait = min(LONGEST_WAIT, lifetime.total_seconds() / 2)
-    patience = Patience(wait, LOOK_SECONDS, monotonic_seconds, Event().wait)
-    send_command(folder, command, read_key(folder), patience)
-    document = {"id": command.id, "action": command.action.value, "folder": str(folder)}
-    text = request.say("{action} was sent under the id {id}").format(**document)
-    return Outcome(document, text)
+    return command_sending.run(request)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """One of the two, and a time that is one."""
+    if (arguments.action is None) != bool(arguments.withdraw):
+        raise UsageError(
+            "one thing to do was expected",
+            expected="STOP, FLAT or CANCEL, or --withdraw",
+            found="neither" if arguments.action is None else f"{arguments.action} and --withdraw",
+        )
+    wait: float | None = arguments.wait
+    if wait is not None and not 0.0 <= wait < float("inf"):
+        raise UsageError("--wait is no time", expected="seconds, 0 = do not wait", found=str(wait))
 
 
 COMMAND = Command(
@@ -59,7 +64,8 @@ COMMAND = Command(
     ),
     examples=(
         "python -m quant_core command CANCEL",
-        "python -m quant_core command FLAT --set live.folder=data/live",
+        "python -m quant_core command FLAT --set live.folder=data/live --wait 30",
+        "python -m quant_core command --withdraw",
     ),
     add_arguments=add_arguments,
     run=run,

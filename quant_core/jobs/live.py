@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import date
 from logging.handlers import RotatingFileHandler
@@ -19,10 +19,12 @@ from quant_core.jobs.live_confirm import confirm, mode_of, terminal_here
 from quant_core.jobs.live_notify import AlertDesk
 from quant_core.jobs.live_parts import ReplayPlan, live_folder, run_replay
 from quant_core.jobs.live_present import run_present
-from quant_core.jobs.prepared_run import prepare
-from quant_core.live.ipc import STATE_FILE, document_at, prepare_folder
+from quant_core.jobs.live_summary import summary_document, summary_text, synthetic_line
+from quant_core.jobs.prepared_run import Prepared, prepare
+from quant_core.live.ipc import prepare_folder
 from quant_core.strategies import strategy_sections
 
+STRETCH = "START:END, such as 2017-01-03:2017-12-29"
 LOG_FILE = "live.log"
 LOG_BYTES = 8 * 1024 * 1024
 LOG_FILES = 4
@@ -50,7 +52,8 @@ def run(request: Request) -> Outcome:
             replayed=replayed,
             send=not replayed or bool(arguments.send_alerts),
         )
-        prepared = prepare(settings, request)
+        prepared = _prepared(settings, request, stretch)
+        _tell_synthetic(prepared, desk.log)
         plan = ReplayPlan(
             prepared,
             settings,
@@ -67,19 +70,31 @@ def run(request: Request) -> Outcome:
             run_replay(plan, speed)
         else:
             run_present(plan, request)
-    return _outcome(folder, prepared.notes if replayed else ())
+    document = summary_document(folder, prepared, replayed=replayed)
+    text = summary_text(document, prepared.snapshot.facts.currency, request.say)
+    return Outcome(document, text, prepared.notes if replayed else ())
 
 
-def _outcome(folder: Path, notes: Sequence[str]) -> Outcome:
-    """What the last state says."""
-    state = document_at(folder / STATE_FILE) or {}
-    document = {
-        "folder": str(folder),
-        **{key: state.get(key) for key in ("session", "last_close", "sessions_closed")},
-        **{key: state.get(key) for key in ("equity", "cash", "engine_status", "problem")},
-    }
-    text = "\n".join(f"{key}: {value}" for key, value in document.items())
-    return Outcome(document, text, notes)
+def _prepared(settings: LiveSettings, request: Request, stretch: str | None) -> Prepared:
+    """What is traded; a stretch without sessions is refused under the flag that named it."""
+    try:
+        return prepare(settings, request)
+    except UsageError as error:
+        window = settings.backtest
+        if stretch is None or error.found != f"start {window.start}, end {window.end}":
+            raise
+        raise UsageError(
+            f"--replay: {error.problem}",
+            expected=error.expected,
+            found=stretch,
+            where="--replay",
+            fix=error.fix,
+        ) from error
+
+
+def _tell_synthetic(prepared: Prepared, log: Callable[[str], object]) -> None:
+    if prepared.snapshot.facts.synthetic:
+        log(synthetic_line(prepared.say))
 
 
 def dates_of(stretch: str) -> tuple[str, str]:
@@ -90,16 +105,27 @@ def dates_of(stretch: str) -> tuple[str, str]:
     >>> dates_of("2017-01-03:2017-12-29")
     ('backtest.start=2017-01-03', 'backtest.end=2017-12-29')
     """
-    first, _, last = stretch.partition(":")
+    first, colon, last = stretch.partition(":")
+    if not (colon and first and last):
+        raise UsageError("--replay needs two dates", expected=STRETCH, found=stretch)
+    start, end = _date(first), _date(last)
+    if start > end:
+        raise UsageError(
+            "--replay starts after its end",
+            expected=STRETCH,
+            found=stretch,
+            fix=f"swap the dates: --replay {end}:{start}",
+        )
+    return f"backtest.start={start}", f"backtest.end={end}"
+
+
+def _date(text: str) -> date:
     try:
-        start, end = date.fromisoformat(first), date.fromisoformat(last)
+        return date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
-            "--replay needs two dates",
-            expected="START:END, such as 2017-01-03:2017-12-29",
-            found=stretch,
+            f"--replay: {text!a:.40} is no date ({error})", expected=STRETCH, found=text[:40]
         ) from error
-    return f"backtest.start={start}", f"backtest.end={end}"
 
 
 def speed_of(text: str) -> float | None:

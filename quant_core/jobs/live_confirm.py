@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
+from quant_core.foundation.errors import UsageError
 from quant_core.foundation.language import Say
 from quant_core.live.confirmation import check_confirmed
 from quant_core.live.journal_kinds import Mode
@@ -43,8 +44,16 @@ def confirm(
     Raises
     ------
     UsageError
-        If nobody confirmed.
+        If nobody confirmed, or the paper broker was confirmed under another account.
     """
+    if mode is Mode.PAPER and given is not None and given != account:
+        raise UsageError(
+            "--confirm-live was given, and the paper broker needs no confirmation",
+            expected=f"no --confirm-live, or that of the configured account, {account}",
+            found=repr(given),
+            where="--confirm-live",
+            fix="leave --confirm-live out, or choose with --broker and --account what trades",
+        )
     typed = given
     if mode is Mode.LIVE and given is None and terminal is not None:
         reader, writer = terminal

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from quant_core.brokers.paper.books import Books
 from quant_core.brokers.paper.broker import PaperBroker
 from quant_core.brokers.paper.exchange import VenueRules
@@ -20,6 +22,7 @@ from quant_core.brokers.paper.scenario import NO_FAULTS, read_scenario
 from quant_core.brokers.paper.venue import PaperAccount, Venue
 from quant_core.brokers.paper.venue_clock import DayPlan, HoursOf, VenueClock
 from quant_core.brokers.paper.venue_clock import ReplayClock as VenueReplayClock
+from quant_core.foundation.errors import UsageError
 from quant_core.foundation.files import text_hash
 from quant_core.foundation.money import micros
 from quant_core.foundation.settings_live import LimitSettings, LiveSettings
@@ -31,6 +34,7 @@ from quant_core.foundation.timing import (
     session_hours,
     utc_now,
 )
+from quant_core.foundation.types import SessionArray
 from quant_core.jobs.live_confirm import mode_of
 from quant_core.jobs.prepared_run import Prepared
 from quant_core.jobs.run_papers import code_hash
@@ -42,6 +46,7 @@ from quant_core.live.patient_broker import PatientBroker
 from quant_core.live.replay import ReplayClock, replay
 from quant_core.live.timetable import Timetable
 from quant_core.live.trader import JOURNAL_FOLDER, Trader, TraderParts, TraderRules
+from quant_core.live.worker_state import WorkerState
 from quant_core.risk.limit_values import Limits, is_whole, setting_key
 
 BOOKS = "paper_broker.sqlite"
@@ -209,6 +214,39 @@ def run_replay(plan: ReplayPlan, speed: float | None = None) -> bool:
     return asyncio.run(_replay(plan, parts, (venue, clock), speed))
 
 
+def check_continues(state: WorkerState, sessions: SessionArray, first: int, last: int) -> None:
+    """Refuse a replay that does not go on where the books stand.
+
+    Raises
+    ------
+    UsageError
+        If sessions would be left out, or the books stand behind its end. Where they stand at
+        its end nothing is traded, and what a worker left behind is still done.
+    """
+    stands = state.book.session
+    day = None if state.day is None else state.day.session
+    if day is None and stands is None:
+        return
+    side = "right" if day is None else "left"
+    row = int(np.searchsorted(sessions, np.datetime64(day or stands, "D"), side=side))
+    window = f"{sessions[first]} to {sessions[last]}"
+    if first <= row <= last or _is_over(state, sessions, last):
+        return
+    due = sessions[row] if row < len(sessions) else f"the session after {stands}"
+    raise UsageError(
+        "the replay does not go on where the books stand",
+        expected=f"a stretch with {due}, the session that follows in these books",
+        found=window,
+        where="--replay",
+        fix="begin there, or take another folder: --set live.folder=...",
+    )
+
+
+def _is_over(state: WorkerState, sessions: SessionArray, last: int) -> bool:
+    """Whether the books stand at the end of the replay."""
+    return state.day is None and str(state.book.session) == str(sessions[last])
+
+
 async def _replay(
     plan: ReplayPlan,
     parts: TraderParts,
@@ -221,10 +259,15 @@ async def _replay(
     async def pause() -> None:
         await asyncio.sleep(rest)
 
+    window = plan.prepared.window
+    sessions = plan.prepared.market.panel.axes.sessions
     try:
+        check_continues(trader.state, sessions, window.first, window.last)
+        over = _is_over(trader.state, sessions, window.last)
+        reached = "nothing was left to trade" if over else "the replay has ended"
         with plan.on_duty:
             ended = await replay(trader, venue, clock, (parts.bridge, parts.timetable), pause)
-            await trader.end("the replay has ended" if ended else "STOP")
+            await trader.end(reached if ended else "STOP")
     finally:
         trader.release()
         await venue.close()

@@ -148,9 +148,31 @@ def send_command(
             raise CommandWaiting(
                 f"{command.action.value} was not sent: another command is waiting",
                 found=str(folder / COMMAND_FILE),
-                fix="see whether the worker runs; a file named KILL stops new orders at once",
+                fix="see whether the worker runs; `python -m quant_core command --withdraw` takes "
+                "back what waits; a file named KILL stops new orders at once",
             )
         patience.pause(patience.interval)
+
+
+def withdraw_command(folder: Path) -> bytes | Refused | None:
+    """Take back the command that waits: what its file held, None where none waits.
+
+    It is taken as the worker takes it, by renaming: of the two exactly one gets it. What a
+    crash leaves after that is litter of a name that nobody claims.
+    """
+    check_folder(folder)
+    aside = folder / f".{COMMAND_FILE}.{secrets.token_hex(16)}.part"
+    try:
+        (folder / COMMAND_FILE).rename(aside)
+    except FileNotFoundError:
+        return None
+    content = read_private(aside)
+    try:
+        aside.unlink(missing_ok=True)
+    except OSError:  # a folder of that name
+        aside.rename(folder / f"command.refused.{secrets.token_hex(16)}")
+    sync(folder)
+    return content
 
 
 def _sent(folder: Path, content: bytes) -> bool:

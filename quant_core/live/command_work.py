@@ -47,6 +47,9 @@ from quant_core.trading.orders import Side
 FIRST_REST, LONGEST_REST = timedelta(seconds=1), timedelta(minutes=1)
 """Between two attempts to sell a name whose order the broker or the limits refuse."""
 
+OVERDUE = timedelta(minutes=2)
+"""A command that waits for longer is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommandParts:
@@ -88,6 +91,9 @@ class CommandWork:
         self._unshown: list[Outcome] = []
         self._refusals: dict[str, tuple[int, datetime]] = {}
         """By name: how often in a row its exit was refused, and when last."""
+        self._begun: dict[str, datetime] = {}
+        """By id of a command that waits: since when, as far as this worker knows."""
+        self._overdue: set[str] = set()
         self._swept: set[str] = set()
         """Ids of FLAT for which the whole account was asked to cancel its orders."""
 
@@ -148,11 +154,27 @@ class CommandWork:
         finally:
             self._show()
 
+    def _tell_overdue(self, command: Command) -> None:
+        """A command that does not come to its end is told once: a person has to look."""
+        now = self._parts.now()
+        begun = self._begun.setdefault(command.id, now)
+        if command.id in self._overdue or now - begun < OVERDUE:
+            return
+        self._overdue.add(command.id)
+        names = [order.intent.reference for order in self._state.open_orders][:5]
+        held, open_orders = len(self._state.portfolio.held), len(self._state.open_orders)
+        agree = self._state.reconciled is not None and self._state.reconciled.agrees
+        books = "agree" if agree else "disagree"
+        text = f"{held} positions, {open_orders} open orders {names}; the books {books}"
+        title = f"{command.action.value} is not done after {OVERDUE.seconds // 60} minutes"
+        self._parts.post(Alert("pending", Severity.CRITICAL, title, text, now))
+
     async def _carry_out(self, flat: Callable[[], FlatOrder | None]) -> None:
         for command in self.waiting:
             if self.stopping:
                 return
             self._begin(command)
+            self._tell_overdue(command)
             if command.action is Action.FLAT:
                 self._latch("FLAT", f"command {command.id}")
             if self._is_outranked(command):
@@ -162,10 +184,16 @@ class CommandWork:
                 return
             if command.action is Action.CANCEL:
                 self._done(command, succeeded=True, detail="no order is open")
-            elif not self._state.portfolio.held and not self._state.open_orders:
+            elif self._is_flat():
                 self._done(command, succeeded=True, detail="no position, no open order")
             else:
                 await self._sell_all(flat())
+
+    def _is_flat(self) -> bool:
+        """Whether nothing is held or open, and the broker's books say so too."""
+        found = self._state.reconciled
+        empty = not self._state.portfolio.held and not self._state.open_orders
+        return empty and found is not None and found.agrees
 
     def _is_outranked(self, command: Command) -> bool:
         """Whether a FLAT is at work, which has cancelled all but its own exits."""

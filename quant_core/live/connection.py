@@ -14,6 +14,9 @@ from quant_core.live.reconcile import reconcile
 from quant_core.live.session_work import Desk
 from quant_core.notify.port import Alert, Severity
 
+LONG = timedelta(minutes=5)
+"""Without a connection, after which it is more than a disturbance."""
+
 
 @dataclass(frozen=True, slots=True)
 class LinkTerms:
@@ -47,6 +50,8 @@ class Connection:
         self._wall = wall
         self._attempt_at: datetime | None = None
         self._rest = terms.first
+        self._away_since: datetime | None = None
+        self._told_long = False
         self.session: BrokerSession | None = None
         """None without a connection."""
 
@@ -63,13 +68,14 @@ class Connection:
         desk, now = self._desk, self._wall()
         if self.session is not None:
             return
-        if not at_once and self._attempt_at is not None and now < self._attempt_at:
+        if not at_once and self._rests(now):
             return
         self._attempt_at = now + self._rest
         self._rest = min(2 * self._rest, self._terms.most)
         session = await desk.broker.open()
         self._check_account(session)
         self.session = session
+        self._away_since, self._told_long = None, False
         self._present.account = session.account
         finding = await reconcile(desk.broker, desk.chronicle, desk.intake)
         desk.intake.link.lost = False
@@ -82,11 +88,22 @@ class Connection:
 
     def lost(self, reason: str) -> None:
         """There is no connection any more."""
-        if self.session is not None:
+        now = self._wall()
+        if self._away_since is None:
+            self._away_since = now
             title = "The broker is not connected"
-            self._desk.post(Alert("broker", Severity.WARNING, title, reason, self._wall()))
+            self._desk.post(Alert("broker", Severity.WARNING, title, reason, now))
+        elif not self._told_long and now - self._away_since >= LONG:
+            self._told_long = True
+            title = f"The broker is not connected for {LONG.seconds // 60} minutes"
+            self._desk.post(Alert("broker", Severity.CRITICAL, title, reason, now))
         self.session = None
         self._present.account, self._present.reconciled_at = None, None
+
+    def _rests(self, now: datetime) -> bool:
+        """Whether the last attempt was a moment ago; a clock set back does not lengthen it."""
+        at = self._attempt_at
+        return at is not None and timedelta(0) < at - now <= self._terms.most
 
     def _check_account(self, session: BrokerSession) -> None:
         terms = self._terms

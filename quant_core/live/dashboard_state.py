@@ -9,11 +9,12 @@ from datetime import datetime
 from quant_core.brokers.port import Health, PriceQuote, QuoteKind
 from quant_core.live.command_door import CommandState
 from quant_core.live.journal_kinds import Mode, TradingState
+from quant_core.live.journal_orders import FillReceived
 from quant_core.live.order_life import LiveOrder
 from quant_core.live.worker_state import WorkerState
 from quant_core.risk.gate_inputs import GateInputs
 from quant_core.risk.limit_values import Limits
-from quant_core.risk.limits import headroom
+from quant_core.risk.limits import Headroom, headroom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
     """
     positions, value = _positions(state, shown.quotes)
     equity = state.portfolio.cash_micros + value + state.portfolio.receivable_micros
-    start = state.book if state.day is None else state.day.book
+    day = state.day or state.last_day
     return {
         "mode": shown.mode.value,
         "account": shown.account,
@@ -55,20 +56,19 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
         "sessions_closed": state.sessions_closed,
         "equity": equity / 1e6,
         "cash": state.portfolio.cash_micros / 1e6,
-        "day_pnl": (equity - start.equity_micros) / 1e6,
+        "day_pnl": _day_profit(state, equity) / 1e6,
         "total_pnl": (equity - state.capital_micros) / 1e6,
         "positions": positions,
         "open_orders": [_order(order) for order in state.open_orders],
-        "fills": _fills(state),
-        "limits": [
-            {"name": h.name, "unit": h.unit, "limit": h.limit, "used": h.used, "left": h.left}
-            for h in headroom(shown.gate, shown.limits)
-        ],
+        "fills": [] if day is None else [_fill(fill) for fill in day.fills],
+        "fills_session": None if day is None else day.session.isoformat(),
+        "limits": [_limit(each) for each in headroom(shown.gate, shown.limits)],
         "next_run": None if shown.next_run is None else shown.next_run.isoformat(),
         "commands": list(shown.outcomes),
         "pending_commands": _pending_commands(state),
         "kill_latch": {"set": state.kill_latched, "reason": state.kill_reason},
         "trading_state": {"state": state.trading_state.value, "reason": state.trading_reason},
+        "breaker": _breaker(state),
         "reconciliation": _reconciliation(state),
         "shortfall": _shortfall(state),
         "alerts": dict(shown.alerts),
@@ -128,20 +128,35 @@ def _order(order: LiveOrder) -> dict[str, object]:
     }
 
 
-def _fills(state: WorkerState) -> list[dict[str, object]]:
-    fills = [] if state.day is None else state.day.fills
-    return [
-        {
-            "execution": fill.execution,
-            "reference": fill.reference,
-            "symbol": fill.symbol,
-            "side": fill.side.value,
-            "shares": fill.shares,
-            "price": fill.price_micros / 1e6,
-            "commission": fill.commission_micros / 1e6,
-        }
-        for fill in fills
-    ]
+def _fill(fill: FillReceived) -> dict[str, object]:
+    return {
+        "execution": fill.execution,
+        "reference": fill.reference,
+        "symbol": fill.symbol,
+        "side": fill.side.value,
+        "shares": fill.shares,
+        "price": fill.price_micros / 1e6,
+        "commission": fill.commission_micros / 1e6,
+    }
+
+
+def _day_profit(state: WorkerState, equity_micros: int) -> int:
+    """Of the session at work by now; between sessions that of the last one at its close."""
+    if state.day is not None:
+        return equity_micros - state.day.book.equity_micros
+    if state.last_day is not None:
+        return state.book.equity_micros - state.last_day.book.equity_micros
+    return equity_micros - state.book.equity_micros
+
+
+def _breaker(state: WorkerState) -> dict[str, object]:
+    """The drawdown breaker; while it is tripped the book is kept flat."""
+    breaker = state.breaker
+    return {
+        "tripped": breaker.flat_from is not None,
+        "peak": breaker.peak_micros / 1e6,
+        "flat_from": breaker.flat_from,
+    }
 
 
 def _connection(health: Health) -> dict[str, object]:
@@ -180,3 +195,11 @@ def _shortfall(state: WorkerState) -> dict[str, object]:
         return {"session": None, "by_cause": {}}
     causes = {cause: amount / 1e6 for cause, amount in found.by_cause_micros.items()}
     return {"session": found.session.isoformat(), "by_cause": causes}
+
+
+def _limit(each: Headroom) -> dict[str, object]:
+    """How much of a limit is used; money in currency units like everywhere in the state."""
+    money = each.unit == "micros"
+    numbers = {"limit": each.limit, "used": each.used, "left": each.left}
+    shown = {n: v / 1e6 if money and v is not None else v for n, v in numbers.items()}
+    return {"name": each.name, "unit": "currency units" if money else each.unit, **shown}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 import numpy as np
@@ -91,9 +92,11 @@ class ReplayBridge:
         self._rows = {market.session(row): row for row in range(first, last + 1)}
 
     def next_session(self, after: Session | None) -> Session | None:
-        """The next session of the window."""
-        row = self._first if after is None else self._rows.get(after, self._last) + 1
-        return self._market.session(row) if row <= self._last else None
+        """The next session of the window; books that end before it go on in it."""
+        if after is None:
+            return self._market.session(self._first)
+        row = _row_before(self._market, after + timedelta(days=1)) + 1
+        return self._market.session(row) if self._first <= row <= self._last else None
 
     def decision_day(self, session: Session) -> DataDay:
         """The close before a session of the window."""
@@ -184,8 +187,23 @@ class FreshBridge:
         self._max_age = max_age
 
     def next_session(self, after: Session | None) -> Session | None:
-        """The next session of the calendar."""
-        return self._days.following(self._days.begin_after if after is None else after)
+        """The next session of the calendar.
+
+        Raises
+        ------
+        DataRefused
+            If the calendar ends: there is always a next session, and nobody knows which.
+        """
+        last = self._days.begin_after if after is None else after
+        session = self._days.following(last)
+        if session is None:
+            raise DataRefused(
+                "the exchange calendar ends",
+                expected=f"a session after {last}",
+                found="none",
+                fix="update exchange_calendars and start the worker again",
+            )
+        return session
 
     def decision_day(self, session: Session) -> DataDay:
         """The newest close before a session; its age in sessions of the calendar.
@@ -217,10 +235,18 @@ class FreshBridge:
         return DataDay(session, data.market, row, due, data.version, age, published)
 
     def close_day(self, session: Session) -> CloseDay | None:
-        """The close of a session, once the data have it and the broker has settled it."""
+        """The close of a session; None while the data do not have it.
+
+        Raises
+        ------
+        DataOnItsWay
+            If the data have it and the broker has not settled it yet.
+        """
         data = self._feed.data
-        if not has_session(data.market, session) or not self._days.settled(session):
+        if not has_session(data.market, session):
             return None
+        if not self._days.settled(session):
+            raise DataOnItsWay(f"the broker has not closed its books of {session} yet")
         return CloseDay(data.market, _row_before(data.market, session) + 1, data.version)
 
     def _age(self, market: Market, row: int, session: Session) -> int:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from quant_core.market import Market
+from quant_core.notify.daemon_threads import in_daemon_thread
 
 RETRY = timedelta(minutes=1)
 """Rest after newer data could not be read or taken."""
@@ -31,13 +32,18 @@ Background: TypeAlias = Callable[[Callable[[], FreshData]], Awaitable[FreshData]
 """Runs a function where it holds nothing up."""
 
 
+def in_background(read: Callable[[], FreshData]) -> Awaitable[FreshData]:
+    """Read in a thread that nobody waits for: one that hangs does not hold up the end."""
+    return asyncio.wrap_future(in_daemon_thread(read))
+
+
 @dataclass(frozen=True, slots=True)
 class DataSource:
     """Where newer data comes from: its newest version, and all of it."""
 
     newest: Callable[[], str | None]
     load: Callable[[], FreshData]
-    background: Background = asyncio.to_thread
+    background: Background = in_background
 
 
 class DataFeed:

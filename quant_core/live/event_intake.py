@@ -113,7 +113,7 @@ class EventIntake:
             fill = _fill(executed, executed.commission_micros)
             if fill is not None and state.fits(fill):
                 foreign = fill.reference not in state.orders
-                self._record([fill, foreign_halt(fill)] if foreign else [fill])
+                self._record([foreign_halt(fill), fill] if foreign else [fill])
                 made += 1
         return made + self._take_all()
 
@@ -245,13 +245,16 @@ class _Batch:
         if not possible:
             return False
         self._seen.add(name)
-        self.bodies.append(body)
         if isinstance(body, FillReceived):
             self._filled(body)
+        self.bodies.append(body)
         return True
 
     def _filled(self, fill: FillReceived) -> None:
-        """The order of a fill; where there is none, somebody else trades this account."""
+        """The order of a fill; where there is none, somebody else trades this account.
+
+        That is written before the fill: a disk that keeps only one of them keeps the halt.
+        """
         if fill.reference in self._orders:
             self._orders[fill.reference] = self._orders[fill.reference].after(fill)
         elif self._state.trading_state is not TradingState.HALTED:

@@ -26,6 +26,8 @@ from quant_core.risk.gate_inputs import (
 
 VOLUME_SESSIONS = 20
 MINUTE = 60.0
+TWO_CLOCKS = 5.0
+"""Seconds by which two clocks of one machine may differ."""
 
 STATES = {
     JournalledState.ACTIVE: TradingState.NORMAL,
@@ -123,7 +125,6 @@ def gate_inputs(state: WorkerState, batch: Sequence[PlannedOrder], moment: Momen
     ages = {o.intent.reference: moment.sent.age(o.intent.reference, moment.now) for o in today}
     others = [order for order in state.open_orders if order.intent.reference not in judged]
     book, valued = state.book, moment.equity_micros
-    held = {s: p.mark_micros for s, p in book.positions.items()}
     fills = [] if state.day is None else state.day.fills
     return GateInputs(
         account=moment.account,
@@ -137,7 +138,9 @@ def gate_inputs(state: WorkerState, batch: Sequence[PlannedOrder], moment: Momen
         day_start_equity_micros=state.day_start_micros,
         peak_equity_micros=state.peak_micros,
         positions={
-            symbol: MarkedPosition(state.portfolio.shares_of(symbol), held.get(symbol))
+            symbol: MarkedPosition(
+                state.portfolio.shares_of(symbol), state.portfolio.mark_of(symbol) or None
+            )
             for symbol in state.portfolio.held
         },
         open_orders=tuple(_open_order(order) for order in others),
@@ -203,4 +206,8 @@ def _seconds(now: datetime, until: datetime | None) -> float | None:
 
 
 def _age(now: datetime, at: datetime | None) -> float | None:
-    return None if at is None else max((now - at).total_seconds(), 0.0)
+    if at is None:
+        return None
+    age = (now - at).total_seconds()
+    # A clock that was set back says nothing; a few seconds are two clocks.
+    return None if age < -TWO_CLOCKS else max(age, 0.0)

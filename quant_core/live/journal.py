@@ -54,13 +54,15 @@ class Verification:
     """What :func:`verify` found.
 
     ``entries`` counts those before the first problem; ``last_hash`` is the hash of the
-    last of them. ``first_problem`` is empty when all is well.
+    last of them. ``first_problem`` is empty when all is well. ``torn_bytes`` is above 0
+    where bytes after the last line feed are all that is wrong: the trace of a crash.
     """
 
     ok: bool
     entries: int
     last_hash: str
     first_problem: str
+    torn_bytes: int = 0
 
 
 class Journal:
@@ -156,7 +158,7 @@ class Journal:
         return self._link.seq
 
     def anchor(self) -> Anchor:
-        """The journal's present length and hash, for the daily mail."""
+        """The journal's present length and hash, to be noted elsewhere."""
         return Anchor(self._account, self._link.seq, self._link.hash, self._now())
 
     def append(self, body: Body) -> Entry:
@@ -332,21 +334,25 @@ def verify(folder: Path, anchor: Anchor | None = None) -> Verification:
         One that was kept elsewhere. The one beside the journal is always looked at too,
         but whoever cuts the journal can also change that one.
     """
-    link = Link()
+    link, torn = Link(), None
     try:
         anchors = [each for each in (anchor, read_anchor(folder)) if each is not None]
         for item in scan(folder):
             if isinstance(item, TornTail):
-                raise damaged("the last line is torn", str(folder), "a line feed", str(item))
+                torn = item
+                continue
             for each in anchors:
                 _check_anchor(item, each, folder)
             link = Link(item.seq, item.hash)
         for each in anchors:
             _check_length(link, each, folder)
-        if link.seq == 0:
+        if link.seq == 0 and torn is None:
             raise damaged("there is no journal here", str(folder), "at least one file", "")
     except JournalDamaged as error:
         return Verification(False, link.seq, link.hash, str(error))
+    if torn is not None:
+        problem = damaged("the last line is torn", str(folder), "a line feed", str(torn))
+        return Verification(False, link.seq, link.hash, str(problem), len(torn.content))
     return Verification(True, link.seq, link.hash, "")
 
 

@@ -62,7 +62,7 @@ class TornTail:
 class Anchor:
     """How long a journal was at an instant, and the hash it ended in.
 
-    Kept elsewhere (in a mail), it shows that the end of the journal was cut off, or that
+    Noted elsewhere, it shows that the end of the journal was cut off, or that
     the whole of it was written anew.
     """
 
@@ -175,7 +175,7 @@ def write_anchor(folder: Path, anchor: Anchor) -> None:
 
 
 def anchor_text(anchor: Anchor) -> str:
-    """The anchor on one line, for a mail."""
+    """The anchor on one line, to be noted elsewhere."""
     return canonical_text(
         {
             "schema": ANCHOR_SCHEMA,
@@ -207,7 +207,7 @@ def parse_anchor(text: str) -> Anchor:
     except (NotStrictJson, Misfit) as error:
         raise UsageError(
             "this is no anchor of a journal",
-            expected="a line of the daily mail, or of journal.anchor.json",
+            expected="the line of journal.anchor.json, as it was noted elsewhere",
             found=str(error),
         ) from error
 

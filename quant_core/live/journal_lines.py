@@ -115,7 +115,7 @@ def damaged(problem: str, where: str, expected: str, found: str) -> JournalDamag
         expected=expected,
         found=found[:300],
         where=where,
-        fix="compare with a copy and with the anchors that were mailed; do not edit the journal",
+        fix="compare with a copy and with an anchor noted elsewhere; do not edit the journal",
     )
 
 

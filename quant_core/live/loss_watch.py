@@ -25,16 +25,17 @@ JOURNALLED = {state: word for word, state in STATES.items()}
 """The journal's word for each state of the gate."""
 
 
-def latest_equity(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> int:
-    """The account at the latest prices, in micros; a name without one stands at its last mark."""
+def latest_equity(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> int | None:
+    """The account at the latest prices, in micros; None when a held name has none."""
     session = state.book.session if state.day is None else state.day.session
     if session is None:
         return state.book.equity_micros
     prices: dict[str, int] = {}
     for symbol in state.valued():
         quote = quotes.get(symbol)
-        known = quote is not None and quote.kind is not QuoteKind.NONE and quote.price_micros > 0
-        prices[symbol] = quote.price_micros if quote is not None and known else 0
+        if quote is None or quote.kind is QuoteKind.NONE or not quote.price_micros > 0:
+            return None
+        prices[symbol] = quote.price_micros
     return state.preview(session, prices).equity_micros
 
 
@@ -78,7 +79,7 @@ class LossWatch:
         )
         if reached is not before:
             self._chronicle.record([self._change(reached, equity_micros)])
-            self._tell(reached, now)
+            self._tell(reached, equity_micros, now)
 
     def after_close(self, equity_micros: int, now: datetime) -> list[Body]:
         """What a close changes, to be recorded with it: first the day's losses, then a new day.
@@ -97,7 +98,7 @@ class LossWatch:
         bodies: list[Body] = []
         if closing is not before:
             bodies.append(self._change(closing, equity_micros))
-            self._tell(closing, now)
+            self._tell(closing, equity_micros, now)
         if opening is not closing:
             bodies.append(RiskStateChanged(JOURNALLED[opening], "a new session begins"))
         return bodies
@@ -108,12 +109,37 @@ class LossWatch:
             "not known" if amount is None else format_micros(amount, 2)
             for amount in (equity_micros, state.day_start_micros, state.peak_micros)
         )
-        reason = f"loss limit: equity {equity}, start of the session {start}, highest {peak}"
+        passed = ", ".join(self._passed(equity_micros)) or "the equity is not known"
+        reason = f"{passed}: equity {equity}, start of the session {start}, highest {peak}"
         return RiskStateChanged(JOURNALLED[reached], reason)
 
-    def _tell(self, reached: TradingState, now: datetime) -> None:
+    def _passed(self, equity_micros: int | None) -> list[str]:
+        """The limits that the account has passed, with what it lost."""
+        state, limits = self._chronicle.state, self._limits
+        since_start = _loss(equity_micros, state.day_start_micros)
+        since_peak = _loss(equity_micros, state.peak_micros)
+        found = (
+            ("reduce_at_daily_loss", limits.reduce_at_daily_loss, since_start),
+            ("halt_at_daily_loss", limits.halt_at_daily_loss, since_start),
+            ("reduce_at_drawdown", limits.reduce_at_drawdown, since_peak),
+            ("halt_at_drawdown", limits.halt_at_drawdown, since_peak),
+        )
+        return [
+            f"limits.{name} {limit:g} passed with {loss:.4%}"
+            for name, limit, loss in found
+            if limit is not None and loss > limit
+        ]
+
+    def _tell(self, reached: TradingState, equity_micros: int | None, now: datetime) -> None:
         halted = reached is TradingState.HALTED
         severity = Severity.CRITICAL if halted else Severity.WARNING
         title = "Trading is halted" if halted else "Only risk is reduced"
-        text = "The account has lost more than its limits allow; see limits in the state."
+        text = self._change(reached, equity_micros).reason
         self._post(Alert("losses", severity, title, text, now))
+
+
+def _loss(equity_micros: int | None, before_micros: int | None) -> float:
+    """The fraction lost; 0 where one of both is not known."""
+    if equity_micros is None or before_micros is None or before_micros <= 0:
+        return 0.0
+    return 1.0 - equity_micros / before_micros

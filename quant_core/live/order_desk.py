@@ -168,8 +168,14 @@ class OrderDesk:
             self._chronicle.record(ahead)
         for intent in going:
             moment.sent.note(intent.reference, moment.now)
-        outcomes = await self._submit_all(going, [*planned])
+        outcomes: list[Body] = []
+        try:
+            await self._submit_all(going, planned, outcomes)
+        except Exception:  # what has left is known to have left, whatever stops the rest
+            self._chronicle.record(outcomes)
+            raise
         self._chronicle.record(outcomes if self._write_ahead else [*ahead, *outcomes])
+        self._tell_rejected(outcomes, moment.now)
 
     def doubt_all_planned(self, reason: str) -> None:
         """At the start: an intent without an outcome may or may not have left."""
@@ -249,7 +255,7 @@ class OrderDesk:
             bodies.append(OrderRejected(intent.reference, first.code, first.text))
             severity = Severity.CRITICAL if verdict.hard else Severity.WARNING
             title = f"Order refused by the limits: {intent.side.value} {intent.symbol}"
-            text = "\n".join(refusal.text for refusal in verdict.refusals)
+            text = "\n".join(f"{refusal.code}: {refusal.text}" for refusal in verdict.refusals)
             self._post(Alert(f"limit:{first.code}", severity, title, text, now))
         return bodies
 
@@ -258,13 +264,15 @@ class OrderDesk:
         return intent.symbol in self._chronicle.state.restated and not is_flat(intent.purpose)
 
     async def _submit_all(
-        self, going: Sequence[OrderIntent], planned: Sequence[OrderIntent]
-    ) -> list[Body]:
-        """Send in the order of rank; what a broker that is gone was not sent stays planned."""
+        self, going: Sequence[OrderIntent], planned: Sequence[OrderIntent], outcomes: list[Body]
+    ) -> None:
+        """Send in the order of rank; what a broker that is gone was not sent stays planned.
+
+        ``outcomes`` is filled on the way: an error keeps what came before it.
+        """
         ranks = {intent.reference: rank for rank, intent in enumerate(planned)}
-        outcomes: list[Body] = []
         for intent in going:
-            if self.holds_back(intent):
+            if self.holds_back(intent) or not self._broker.health().can_trade:
                 break
             sent = Intent(
                 reference=intent.reference,
@@ -277,11 +285,21 @@ class OrderDesk:
                 limit_micros=intent.limit_micros,
             )
             fit = self._broker.normalise(sent)
-            answer = fit if isinstance(fit, Rejected) else await self._broker.submit(fit)
+            try:
+                answer = fit if isinstance(fit, Rejected) else await self._broker.submit(fit)
+            except Exception:
+                outcomes.append(OrderUnknown(intent.reference, "the call ended with an error"))
+                raise
             outcomes.append(_outcome(answer))
-            if isinstance(answer, Unknown) and not self._broker.health().can_trade:
-                break
-        return outcomes
+
+    def _tell_rejected(self, outcomes: Sequence[Body], now: datetime) -> None:
+        orders = self._chronicle.state.orders
+        for body in outcomes:
+            if isinstance(body, OrderRejected):
+                intent = orders[body.reference].intent
+                title = f"Order refused by the broker: {intent.side.value} {intent.symbol}"
+                text = f"{body.code}: {body.text}"
+                self._post(Alert(f"rejected:{body.code}", Severity.WARNING, title, text, now))
 
 
 def _outcome(answer: Submitted) -> Body:

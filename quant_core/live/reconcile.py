@@ -129,5 +129,19 @@ async def _look(broker: BrokerPort, state: WorkerState, intake: EventIntake) -> 
     snapshot = await broker.snapshot()
     await intake.collect()
     intake.take_executions(snapshot.executions)
-    found = (*_older(snapshot, read), *differences(state, snapshot, intake.waiting))
-    return Finding(found, snapshot.complete)
+    found = [*_older(snapshot, read), *differences(state, snapshot, intake.waiting)]
+    if snapshot.complete:
+        found += await _lost_orders(broker, state, snapshot)
+    return Finding(tuple(found), snapshot.complete)
+
+
+async def _lost_orders(broker: BrokerPort, state: WorkerState, snapshot: Snapshot) -> list[str]:
+    """Orders the broker had and, asked for each, knows no more."""
+    theirs = {order.reference for order in (*snapshot.open_orders, *snapshot.completed_orders)}
+    return [
+        f"order {order.intent.reference}: open here, the broker does not know it"
+        for order in state.open_orders
+        if order.broker_order
+        and order.intent.reference not in theirs
+        and not await broker.find(order.intent.reference)
+    ]

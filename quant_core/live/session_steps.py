@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from quant_core.foundation.errors import InvariantBroken, ReconciliationError, SourceUnreachable
 from quant_core.foundation.types import Session
 from quant_core.live.data_bridge import DataBridge, DataDay, DataOnItsWay
 from quant_core.live.gate_view import is_flat
-from quant_core.live.journal_errors import JournalUnwritable
 from quant_core.live.journal_kinds import TradingState
 from quant_core.live.order_life import OrderStage
 from quant_core.live.present import Present
 from quant_core.live.reconcile import reconcile
-from quant_core.live.session_work import FAILURES, Desk, SessionWork
+from quant_core.live.session_work import FAILURES, OURS, Desk, SessionWork
 from quant_core.live.timetable import DayTimes
 from quant_core.notify.port import Alert, Severity
 
 RETRY = timedelta(minutes=1)
 """Rest after a strategy or a source of data has failed."""
-
-OURS = (SourceUnreachable, ReconciliationError, InvariantBroken, JournalUnwritable)
-"""Failures that are not the strategy's: of the broker, and of the worker itself."""
 
 
 class SessionSteps:
@@ -43,6 +38,7 @@ class SessionSteps:
         self._state = desk.chronicle.state
         self._not_before: datetime | None = None
         self._told_late: Session | None = None
+        self._told_open: Session | None = None
         self._differences = ""
         self.problem = ""
         """Why the session's work does not go on; empty when it does."""
@@ -92,7 +88,7 @@ class SessionSteps:
         except FAILURES as error:
             self._failed("data", f"the next session is not known: {error}", now)
             return
-        if session is None:
+        if session is None:  # a replay is over
             return
         times = self._present.timetable.of(session)
         if now < times.decide:
@@ -101,9 +97,8 @@ class SessionSteps:
             await self._open(session, now)
             return
         if self._state.day is None:
-            reason = "no decision was taken before the cut-off"
-            self._work.open_without_decision(session, "", reason)
-        self._drop_late(session)
+            self._missed(session, now)
+        self._drop_late(session, now)
         if now >= times.settled:
             await self._close(session, times)
 
@@ -127,6 +122,13 @@ class SessionSteps:
         except FAILURES as error:
             self._failed("decision", f"the decision failed: {error!r}", now)
 
+    def _missed(self, session: Session, now: datetime) -> None:
+        """Go through a session that nobody decided."""
+        reason = "no decision was taken before the cut-off"
+        self._work.open_without_decision(session, "", reason)
+        if not self._blocked():
+            self._tell("decision", f"{session}: {reason}; positions stay as they are", now)
+
     def _decision_day(self, session: Session, now: datetime) -> DataDay | None:
         """The data to decide on; None while there are none, which is tried again."""
         try:
@@ -146,7 +148,7 @@ class SessionSteps:
             return f"halted: {state.trading_reason}"
         return ""
 
-    def _drop_late(self, session: Session) -> None:
+    def _drop_late(self, session: Session, now: datetime) -> None:
         """Orders for an open that has passed are not sent any more."""
         waiting = [
             order
@@ -155,11 +157,16 @@ class SessionSteps:
         ]
         if waiting:
             self._desk.orders.drop_planned("the open of its session has passed")
+            text = f"{session}: {len(waiting)} orders were not sent before the open"
+            self._tell("decision", text, now)
 
     async def _close(self, session: Session, times: DayTimes) -> None:
         now = self._present.now()
         try:
             close = self._bridge.close_day(session)
+        except DataOnItsWay as waiting:
+            self.problem = waiting.problem
+            return
         except FAILURES as error:
             self._failed("data", f"no data to close on: {error}", now)
             return
@@ -173,6 +180,9 @@ class SessionSteps:
         if open_still:
             name = open_still[0].intent.reference
             self.problem = f"{len(open_still)} orders of {session} have no end yet, first {name}"
+            if self._told_open != session:
+                self._told_open = session
+                self._tell("orders", f"{self.problem}: the session cannot be closed", now)
             return
         self._work.close_session(close, now)
         self._present.sent.forget()

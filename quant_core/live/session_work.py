@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quant_core.brokers.port import BrokerPort
-from quant_core.foundation.errors import DataRefused, QuantError
+from quant_core.foundation.errors import (
+    DataRefused,
+    InvariantBroken,
+    QuantError,
+    ReconciliationError,
+    SourceUnreachable,
+    StrategyError,
+)
 from quant_core.foundation.money import format_micros
 from quant_core.foundation.types import Session
 from quant_core.live.chronicle import Chronicle
@@ -29,6 +36,7 @@ from quant_core.live.journal_entries import (
     SessionClosed,
     SessionOpened,
 )
+from quant_core.live.journal_errors import JournalUnwritable
 from quant_core.live.journal_kinds import TargetKind
 from quant_core.live.journal_orders import OrderIntent, OrderRejected
 from quant_core.live.loss_watch import LossWatch
@@ -55,6 +63,9 @@ FAILURES = (
     *(OSError, RuntimeError, TypeError, ValueError, AssertionError),
 )
 """What a strategy or a source of data may raise without ending the worker."""
+
+OURS = (SourceUnreachable, ReconciliationError, InvariantBroken, JournalUnwritable)
+"""Failures that are not the strategy's: of the broker, and of the worker itself."""
 
 
 def unfailing(post: Post, log: Callable[[str], object]) -> Post:
@@ -110,16 +121,11 @@ class SessionWork:
         """
         desk, state = self._desk, self._state
         self._check_version(day)
-        decision = decide(
-            desk.brain,
-            day.market,
-            state.book,
-            state.closing_breaker,
-            Moment(day.row, state.sessions_closed, day.scheduled),
-        )
+        decision = self._decided(day)
         purpose = Purpose(desk.strategy, day.session, REBALANCE if day.scheduled else "exit")
         longest = desk.broker.capabilities.longest_reference
         planned = planned_orders(decision.orders, purpose, longest)
+        self._check_begun(_taken(day, decision, planned))
         refused = _refused(decision, planned)
         names = {body.reference for body in refused}
         going = [intent for intent in planned if intent.reference not in names]
@@ -175,10 +181,12 @@ class SessionWork:
         shortfall = self._shortfall(close, book)
         stopped = tuple(stopped_out(book, desk.brain.risk.stop_loss_pct))
         bodies: list[Body] = [] if shortfall is None else [shortfall]
+        # The close comes last: a disk that keeps only the first of them loses no stop, and
+        # the close is then made again.
         bodies += [
-            SessionClosed(session, BookRecord.of(book), closes),
-            _moved(session, breaker, stopped),
             *self._losses.after_close(book.equity_micros, now),
+            _moved(session, breaker, stopped),
+            SessionClosed(session, BookRecord.of(book), closes),
         ]
         day = state.day
         desk.chronicle.record(bodies)
@@ -232,6 +240,31 @@ class SessionWork:
                 expected=opened.decision.data_version,
                 found=day.version,
                 where=str(day.session),
+                fix="nothing more is sent in this session; CANCEL what is open if it is unwanted",
+            )
+
+    def _decided(self, day: DataDay) -> Decision:
+        """The decision of a strategy whose errors are never taken for those of the worker."""
+        state = self._state
+        moment = Moment(day.row, state.sessions_closed, day.scheduled)
+        try:
+            return decide(self._desk.brain, day.market, state.book, state.closing_breaker, moment)
+        except OURS as error:
+            raise StrategyError("the strategy failed", found=repr(error)) from error
+
+    def _check_begun(self, taken: DecisionTaken) -> None:
+        """A decision that was begun is finished only if it is still the same one."""
+        opened = self._state.day
+        begun = None if opened is None else opened.decision
+        if begun is None:
+            return
+        now, before = ((d.target, dict(d.weights), d.orders) for d in (taken, begun))
+        if now != before:
+            raise StrategyError(
+                "the decision of this session was begun with other settings or another strategy",
+                expected=f"{before}"[:300],
+                found=f"{now}"[:300],
+                where=str(taken.session),
                 fix="nothing more is sent in this session; CANCEL what is open if it is unwanted",
             )
 

@@ -28,7 +28,7 @@ from quant_core.live.connection import Connection, LinkTerms
 from quant_core.live.dashboard_state import Shown, engine_status, state_document
 from quant_core.live.data_bridge import DataBridge
 from quant_core.live.event_intake import EventIntake
-from quant_core.live.gate_view import gate_inputs
+from quant_core.live.gate_view import gate_inputs, is_flat
 from quant_core.live.ipc import (
     STATE_FILE,
     StateUnwritable,
@@ -40,6 +40,7 @@ from quant_core.live.journal import Journal, JournalLimits
 from quant_core.live.journal_entries import RiskStateChanged, WorkerStarted, WorkerStopped
 from quant_core.live.journal_errors import JournalUnwritable
 from quant_core.live.journal_kinds import Mode, TradingState
+from quant_core.live.journal_orders import OrderIntent
 from quant_core.live.loss_watch import LossWatch, latest_equity
 from quant_core.live.order_desk import OrderDesk, Post
 from quant_core.live.present import Present
@@ -192,7 +193,7 @@ class Trader:
                 parts.wall,
             )
         )
-        self._orders.holds_back = self._commands.holds_back
+        self._orders.holds_back = self._holds_back
 
     @property
     def stopping(self) -> bool:
@@ -283,7 +284,8 @@ class Trader:
         """Hold the books together every minute, and before orders of a FLAT are judged by them."""
         wall, at = self._parts.wall(), self._present.reconciled_at
         stale = at is None or self._parts.now() - at >= RECONCILE_EVERY
-        if (self._commands.waiting and stale) or wall - self._reconciled_at >= RECONCILE_EVERY:
+        due = not timedelta(0) <= wall - self._reconciled_at < RECONCILE_EVERY
+        if (self._commands.waiting and stale) or due:
             self._reconciled_at = wall
             await self._steps.agree()
 
@@ -292,6 +294,13 @@ class Trader:
         if self._losses.needed:
             quotes = await self._parts.broker.quotes(self.state.portfolio.held)
             self._losses.valued(latest_equity(self.state, quotes), self._parts.now())
+
+    def _holds_back(self, intent: OrderIntent) -> bool:
+        """Whether an order stays here: for a command, or because its open is too near."""
+        if self._commands.holds_back(intent):
+            return True
+        cut_off = self._parts.timetable.of(intent.session).cut_off
+        return not is_flat(intent.purpose) and self._parts.now() >= cut_off
 
     def _lost(self, reason: str) -> None:
         self._link.lost(reason)
@@ -318,7 +327,8 @@ class Trader:
         """The state for the console; a disk that refuses it halts trading."""
         now, before = self._parts.wall(), self._written_at
         interval = self._parts.rules.state_interval
-        if not always and before is not None and now - before < interval:
+        # A clock that was set back is no reason to wait until it is where it was.
+        if not always and before is not None and timedelta(0) <= now - before < interval:
             return
         self._written_at = now
         await self._ask_quotes()

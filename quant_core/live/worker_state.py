@@ -94,6 +94,8 @@ class WorkerState:
         self.breaker = BreakerState(capital_micros)
         self.closing_breaker = self.breaker
         self.day: OpenDay | None = None
+        self.last_day: OpenDay | None = None
+        """The last session that closed, as it was at its close."""
         self.days: list[ClosedDay] = []
         self.orders: dict[str, LiveOrder] = {}
         self._open: dict[str, LiveOrder] = {}
@@ -319,10 +321,12 @@ class WorkerState:
                 self._close(body)
             case BreakerMoved(peak_micros=peak, flat_from=flat_from):
                 self.breaker = BreakerState(peak, flat_from)
-                if self.day is None:
+                # A decision that was taken rests on the breaker of the close before it.
+                if self.day is None or self.day.decision is None:
                     self.closing_breaker = self.breaker
 
     def _close(self, body: SessionClosed) -> None:
+        self.closing_breaker = self.breaker
         book = self.portfolio.mark(body.session, body.closes.__getitem__)
         recorded = body.book.book()
         if book != recorded:
@@ -333,6 +337,7 @@ class WorkerState:
                 where=f"the close of {body.session}",
                 fix="do not trade; keep the journal and compare it with the broker's statement",
             )
+        self.last_day = self.day or OpenDay(body.session, "", self.book)
         self.book, self.day = book, None
         self.peak_micros = max(self.peak_micros or 0, book.equity_micros)
         self.day_start_micros = book.equity_micros

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import date
 from typing import Protocol, TypeVar
 
 import pytest
@@ -208,3 +209,42 @@ class BrokerConformance:
             now(bench.broker.snapshot())
         now(bench.reopen().open())
         assert [o.reference for o in now(bench.broker.snapshot()).open_orders] == [order.reference]
+
+    def test_instruments_are_those_it_knows(self, bench: BrokerBench):
+        known = now(bench.broker.instruments(["AAA", "ZZZZ", "BBB"]))
+        assert list(known) == ["AAA", "BBB"]
+        assert (known["AAA"].symbol, known["AAA"].tradable) == ("AAA", True)
+        assert known["AAA"].currency == bench.broker.capabilities.currency
+        assert known["AAA"].lot >= 1
+
+    def test_a_bar_never_shows_what_is_to_come(self, bench: BrokerBench):
+        """The session at work: nothing, then its open, then its close, and no other day's."""
+        day = bench.session
+        seen = []
+        for phase in ("before_open", "open", "close", "after_close"):
+            bench.to(phase)
+            bars = now(bench.broker.bars("AAA", day, date.max))
+            seen.append([(b.session, b.open_micros is None, b.close_micros is None) for b in bars])
+            assert all((b.close_micros is None) == (b.volume is None) for b in bars)
+        assert seen == [[], [(day, False, True)], [(day, False, False)], [(day, False, False)]]
+
+    def test_bars_are_daily_oldest_first_and_between_both_ends(self, bench: BrokerBench):
+        first = bench.session
+        bench.to("after_close")
+        second = bench.session
+        bench.to("after_close")
+        whole = now(bench.broker.bars("AAA", date.min, date.max))
+        assert [b.session for b in whole] == sorted({b.session for b in whole})
+        assert [b.session for b in whole[-2:]] == [first, second]
+        assert now(bench.broker.bars("AAA", first, second)) == whole[-2:]
+        assert now(bench.broker.bars("AAA", first, first)) == whole[-2:-1]
+        assert now(bench.broker.bars("AAA", second, first)) == ()
+        assert now(bench.broker.bars("ZZZZ", first, second)) == ()
+
+    def test_a_closed_broker_tells_no_past(self, bench: BrokerBench):
+        day = bench.session
+        now(bench.broker.close())
+        with pytest.raises(SourceUnreachable):
+            now(bench.broker.bars("AAA", day, day))
+        with pytest.raises(SourceUnreachable):
+            now(bench.broker.instruments(["AAA"]))

@@ -275,10 +275,13 @@ class TestRefusals:
         Bench(path=path).books.close()
         market = make_market()
         clock = ReplayClock(market.panel.axes.sessions, 1, 5)
-        for account in (PaperAccount("PAPER2", CAPITAL), PaperAccount("PAPER1", 1)):
+        for name, capital, problem in (
+            ("PAPER2", CAPITAL, "are of another account"),
+            ("PAPER1", 1, "were begun with another capital"),
+        ):
             books = Books(path)
-            with pytest.raises(ConfigurationError, match="another account"):
-                Venue(market, clock, make_rules(), account, books)
+            with pytest.raises(ConfigurationError, match=problem):
+                Venue(market, clock, make_rules(), PaperAccount(name, capital), books)
             books.close()
 
     def test_data_that_moved_under_the_books(self, tmp_path):

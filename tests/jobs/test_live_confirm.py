@@ -52,4 +52,4 @@ class TestRefusals:
     def test_a_wrong_flag_is_wrong_on_paper_too(self, tmp_path, capfd):
         words = ["--confirm-live", "U123", "--set", f"data.root={tmp_path}"]
         assert run_command(live_command.COMMAND, words, load_settings) == 2
-        assert "real money was not confirmed" in capfd.readouterr().err
+        assert "the paper broker needs no confirmation" in capfd.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,7 +23,7 @@ from quant_core.jobs.live_present import PresentTime, trade_present
 from quant_core.jobs.prepared_run import Prepared
 from quant_core.live.command_files import read_key, send_command
 from quant_core.live.commands import ANY_INSTANCE, Action, Addressee, new_command
-from quant_core.live.data_feed import DataSource, FreshData
+from quant_core.live.data_feed import Background, DataSource, FreshData
 from quant_core.live.ipc import STATE_FILE, document_at
 from quant_core.live.journal import read
 from quant_core.live.journal_lines import Entry
@@ -63,6 +63,7 @@ class PresentBench:
     lines: list[str] = field(default_factory=list)
     seen: list[tuple[datetime, dict[str, object]]] = field(default_factory=list)
     loads: int = 0
+    background: Background | None = None
 
     def __post_init__(self) -> None:
         self.at = local("2024-11-01T20:00")
@@ -164,8 +165,8 @@ class PresentBench:
         async def at_once(work: Callable[[], FreshData]) -> FreshData:
             return work()
 
-        background = cast("Callable[[Callable[[], FreshData]], Awaitable[FreshData]]", at_once)
-        source = DataSource(self.newest, self.fresh, background)
+        background = cast("Background", at_once)
+        source = DataSource(self.newest, self.fresh, self.background or background)
         asyncio.run(trade_present(self.plan(), source, PresentTime(lambda: self.at, sleep)))
 
     def next_look(self) -> datetime:

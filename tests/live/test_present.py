@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from threading import Event
 
 import pytest
 
@@ -11,6 +12,7 @@ from quant_core.foundation.errors import ConfigurationError, DataRefused
 from quant_core.foundation.money import micros
 from quant_core.jobs.parity import first_difference, traded_of
 from quant_core.live.commands import Action
+from quant_core.live.data_feed import FreshData, in_background
 from quant_core.live.journal_entries import (
     CommandDone,
     DecisionTaken,
@@ -217,6 +219,27 @@ class TestData:
         times = {e.at for e in bench.entries() if e.body in ordered}
         assert times == {local("2024-11-05T09:15")}
         assert bench.loads == 3  # at the start, in the evening, and the revision
+
+    def test_a_stop_does_not_wait_for_data_that_are_being_read(self, tmp_path):
+        never, ended = Event(), Event()
+
+        class Stuck(PresentBench):
+            def fresh(self) -> FreshData:
+                if self.loads > 0:
+                    self.loads += 1
+                    never.wait(20)
+                    ended.set()
+                return super().fresh()
+
+        bench = Stuck(tmp_path, background=in_background)
+        try:
+            bench.run("2024-11-01T20:00", "2024-11-05T20:00")
+            assert bench.loads == 2  # at the start, and the one that hangs
+            assert not ended.is_set()
+            assert bench.state()["engine_status"] == "stopped"
+        finally:
+            never.set()
+        assert ended.wait(20)
 
     def test_data_that_cannot_be_read_stop_decisions_until_they_can(self, tmp_path):
         bench = PresentBench(tmp_path)

@@ -8,11 +8,18 @@ import pytest
 
 from quant_core.foundation.errors import InvariantBroken, ReconciliationError
 from quant_core.live.journal import read
-from quant_core.live.journal_entries import BookRecord, SessionClosed
-from quant_core.live.journal_kinds import OrderEnd
+from quant_core.live.journal_entries import (
+    BookRecord,
+    BreakerMoved,
+    DecisionTaken,
+    SessionClosed,
+    SessionOpened,
+)
+from quant_core.live.journal_kinds import OrderEnd, TargetKind
 from quant_core.live.journal_orders import FillReceived, OrderEnded
 from quant_core.live.trader import JOURNAL_FOLDER
 from quant_core.live.worker_state import WorkerState
+from quant_core.risk.breakers import BreakerState
 from quant_core.trading.orders import Side
 from tests.live.small_desk import CAPITAL, Bench, plain_world, whole_run
 from tests.live.test_order_life import DAY, INTENT
@@ -36,6 +43,8 @@ class TestExamples:
         assert state.book == bench.state.book
         assert state.orders == bench.state.orders
         assert state.days == bench.state.days
+        assert state.last_day == bench.state.last_day
+        assert state.last_day is not None and state.last_day.fills
         assert (state.breaker, state.seen) == (bench.state.breaker, bench.state.seen)
 
     def test_a_correction_replaces_its_fill(self):
@@ -48,6 +57,19 @@ class TestExamples:
         state = told(INTENT, FILL, replace(FILL, execution="e2", shares=0, corrects="e1"))
         assert (state.portfolio.cash_micros, state.portfolio.held) == (CAPITAL, ())
         assert state.orders["r1"].filled == 0
+
+    def test_a_reset_breaker_counts_from_the_next_decision(self):
+        reset = BreakerMoved(None, 90, None, ())
+        idle = told(BreakerMoved(None, 100, 3, ()), reset)
+        assert idle.breaker == idle.closing_breaker == BreakerState(90)
+        state = told(BreakerMoved(None, 100, 3, ()))
+        state.apply(SessionOpened(DAY, "v1", BookRecord.of(state.book)))
+        state.apply(DecisionTaken(DAY, "v1", TargetKind.HOLD, "", {}, 0))
+        state.apply(reset)
+        # The decision that was taken stands; it must come out the same when it is made again.
+        assert (state.breaker, state.closing_breaker) == (BreakerState(90), BreakerState(100, 3))
+        state.apply(SessionClosed(DAY, BookRecord.of(state.preview(DAY, {})), {}))
+        assert state.closing_breaker == BreakerState(90)
 
     def test_what_fits_is_tried_without_being_done(self):
         state = told()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from quant_core.brokers.paper.books import BooksUnusable
+from quant_core.brokers.paper.instruments import daily_bars, instrument_at
 from quant_core.brokers.paper.quotes import price_quote
 from quant_core.brokers.paper.scenario import Fault
 from quant_core.brokers.paper.venue import Venue
@@ -15,6 +16,7 @@ from quant_core.brokers.paper.venue_clock import VenueClock, VenueTime
 from quant_core.brokers.paper.venue_orders import VenueOrder, static_refusal
 from quant_core.brokers.port import (
     AlreadyDone,
+    Bar,
     BrokerEvent,
     BrokerSession,
     Cancelled,
@@ -22,6 +24,7 @@ from quant_core.brokers.port import (
     CancelRequested,
     CancelScope,
     Health,
+    Instrument,
     Intent,
     NotFound,
     OrderKind,
@@ -34,6 +37,7 @@ from quant_core.brokers.port import (
     Unknown,
 )
 from quant_core.foundation.errors import SourceUnreachable
+from quant_core.foundation.types import Session
 from quant_core.market import Market
 
 HANG_SECONDS = 1e9
@@ -158,6 +162,31 @@ class PaperBroker:
             nothing = True
         age = timedelta(seconds=sum(f.seconds for f in faults if f.do == "stale"))
         return {symbol: self._quote(symbol, age, nothing=nothing) for symbol in symbols}
+
+    async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
+        """What each symbol of the dataset is at the venue; others are absent.
+
+        Raises
+        ------
+        SourceUnreachable
+            If there is no connection, or the call gets no answer.
+        """
+        await self._answering("instruments")
+        exchange, place = self._venue.exchange, self._venue.place
+        terms = exchange.capabilities.currency, exchange.rules.execution.lot
+        found = (instrument_at(exchange.market, place, symbol, terms) for symbol in symbols)
+        return {instrument.symbol: instrument for instrument in found if instrument is not None}
+
+    async def bars(self, symbol: str, first: Session, last: Session) -> tuple[Bar, ...]:
+        """Daily bars of a symbol up to the venue's present; none of a symbol it does not know.
+
+        Raises
+        ------
+        SourceUnreachable
+            If there is no connection, or the call gets no answer.
+        """
+        await self._answering("bars")
+        return daily_bars(self._venue.exchange.market, self._venue.place, symbol, (first, last))
 
     def normalise(self, intent: Intent) -> Intent | Rejected:
         """The order as the venue takes it; a refusal for what could never trade.
@@ -286,6 +315,13 @@ class PaperBroker:
         if age and quote.kind is not QuoteKind.NONE:
             return replace(quote, at=quote.at - age, kind=QuoteKind.FROZEN)
         return quote
+
+    async def _answering(self, call: str) -> None:
+        """Let the faults of a call strike; refuse when it gets no answer."""
+        faults = await self._faults_of(call)
+        self._check_link(call)
+        if await self._lost(faults):
+            raise _no_answer(call)
 
     def _check_link(self, call: str) -> None:
         self._venue.check_usable()

@@ -16,7 +16,10 @@ from typing import cast
 from quant_core.foundation.errors import ConfigurationError
 from quant_core.foundation.types import Session
 
-CALLS = ("open", "submit", "find", "cancel", "cancel_all", "snapshot", "quotes")
+CALLS = (
+    *("open", "submit", "find", "cancel", "cancel_all"),
+    *("snapshot", "quotes", "instruments", "bars"),
+)
 EVENTS = (
     *("executed", "order_seen", "account_changed"),
     *("due_paid", "fraction_paid", "notice"),

@@ -12,6 +12,7 @@ from quant_core.brokers.paper.ledger import replayed
 from quant_core.brokers.paper.stored_values import storable, value_of
 from quant_core.brokers.paper.venue_clock import VenueTime
 from quant_core.foundation.errors import ConfigurationError, DataRefused
+from quant_core.foundation.money import format_micros
 from quant_core.foundation.types import Session
 from quant_core.market import Market
 
@@ -53,15 +54,7 @@ def opened_state(stored: str | None, fresh: VenueState, market: Market) -> Venue
     if stored is None:
         return fresh
     state = value_of(stored, VenueState)
-    for name in ("account", "capital_micros", "may_short"):
-        ours, theirs = getattr(fresh, name), getattr(state, name)
-        if ours != theirs:
-            raise ConfigurationError(
-                "the paper broker's books are of another account",
-                expected=f"{name} {theirs}, as in the books",
-                found=f"{name} {ours}",
-                fix="correct the settings, or begin new books under another account",
-            )
+    _check_account(state, fresh)
     rows = len(market.panel.axes.sessions)
     found = str(market.session(state.place.row)) if state.place.row < rows else "no session"
     if found != str(state.session):
@@ -72,6 +65,34 @@ def opened_state(stored: str | None, fresh: VenueState, market: Market) -> Venue
             fix="use the dataset the books were begun with: sessions may be added at its end only",
         )
     return state
+
+
+def _check_account(state: VenueState, fresh: VenueState) -> None:
+    """Refuse to go on with books that were begun for something else."""
+    compared = (
+        ("are of another account", "broker.account", state.account, fresh.account),
+        (
+            "were begun with another capital",
+            "backtest.capital",
+            format_micros(state.capital_micros),
+            format_micros(fresh.capital_micros),
+        ),
+        (
+            "are of an account of another kind",
+            "short.allowed",
+            str(state.may_short).lower(),
+            str(fresh.may_short).lower(),
+        ),
+    )
+    for problem, setting, theirs, ours in compared:
+        if ours != theirs:
+            raise ConfigurationError(
+                f"the paper broker's books {problem}",
+                expected=f"{theirs}, as in the books",
+                found=ours,
+                where=setting,
+                fix="correct the setting, or begin anew in another folder: --set live.folder=...",
+            )
 
 
 def content_of(state: VenueState, books: Books) -> ExchangeContent:
