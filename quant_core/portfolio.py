@@ -77,6 +77,11 @@ class Portfolio:
         return tuple(sorted(self._shares))
 
     @property
+    def holdings(self) -> list[tuple[str, int, int]]:
+        """Symbol, shares and mark in micros of every position, by ascending symbol."""
+        return [(symbol, self._shares[symbol], self._marks[symbol]) for symbol in self.held]
+
+    @property
     def fractions(self) -> tuple[str, ...]:
         """Symbols of which a fraction of a share waits to be paid out, ascending."""
         return tuple(sorted(self._fractions))

@@ -90,16 +90,17 @@ def _positions(
 ) -> tuple[list[dict[str, object]], int]:
     """A row for every position, and what they are worth together in micros."""
     rows: list[dict[str, object]] = []
-    portfolio, whole = state.portfolio, 0
-    # Most quotes are of one instant, and its text is what costs.
+    whole = 0
+    # Most quotes are of one instant and kind, and their texts are what costs.
     at: datetime | None = None
     at_text: str | None = None
-    for symbol in portfolio.held:
-        quote, shares = quotes.get(symbol), portfolio.shares_of(symbol)
+    kinds = {kind: kind.value for kind in QuoteKind}
+    for symbol, shares, mark in state.portfolio.holdings:
+        quote = quotes.get(symbol)
         if quote is not None and quote.at != at:
             at, at_text = quote.at, quote.at.isoformat()
         usable = quote is not None and quote.kind is not QuoteKind.NONE and quote.price_micros > 0
-        price = quote.price_micros if quote and usable else portfolio.mark_of(symbol)
+        price = quote.price_micros if quote and usable else mark
         value = shares * price
         whole += value
         rows.append(
@@ -108,7 +109,7 @@ def _positions(
                 "shares": shares,
                 "price": price / 1e6,
                 "value": value / 1e6,
-                "price_kind": "mark" if quote is None else quote.kind.value,
+                "price_kind": "mark" if quote is None else kinds[quote.kind],
                 "price_at": None if quote is None else at_text,
             }
         )

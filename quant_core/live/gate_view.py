@@ -138,10 +138,8 @@ def gate_inputs(state: WorkerState, batch: Sequence[PlannedOrder], moment: Momen
         day_start_equity_micros=state.day_start_micros,
         peak_equity_micros=state.peak_micros,
         positions={
-            symbol: MarkedPosition(
-                state.portfolio.shares_of(symbol), state.portfolio.mark_of(symbol) or None
-            )
-            for symbol in state.portfolio.held
+            symbol: MarkedPosition(shares, mark or None)
+            for symbol, shares, mark in state.portfolio.holdings
         },
         open_orders=tuple(_open_order(order) for order in others),
         average_volumes=_average_volumes(batch, moment),

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from quant_core.foundation.money import LARGEST_MICROS
 from quant_core.trading.orders import Side
@@ -89,8 +90,7 @@ class OrderIntent:
         return None if limit is None else max(reference, limit)
 
 
-@dataclass(frozen=True, slots=True)
-class MarkedPosition:
+class MarkedPosition(NamedTuple):
     """Shares held (negative = short) and the latest price they are valued at."""
 
     shares: int | None
