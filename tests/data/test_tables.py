@@ -50,7 +50,7 @@ class TestExamples:
         [
             ("gb.csv", "代码,日期,收盘\n000001,2018-01-02,5\n".encode("gb18030")),
             ("bom.csv", b"\xef\xbb\xbfsymbol,date,close\r\n000001,2018-01-02,5\r\n"),
-            ("zip.csv.gz", gzip.compress(b"symbol,date,close\n000001,2018-01-02,5\n")),
+            ("zip.csv.gz", gzip.compress(b"symbol,date,close\n000001,2018-01-02,5\n", mtime=0)),
             ("semicolon.csv", b"symbol;date;close\n000001;2018-01-02;5\n"),
             ("tab.txt", b"symbol\tdate\tclose\n000001\t2018-01-02\t5\n"),
             ("blank.csv", b"\n\nsymbol,date,close\n\n000001,2018-01-02,5\n\n\n"),
@@ -85,7 +85,7 @@ class TestRefusals:
             ("a.parquet", f"{HEADER}\n{ROW}\n".encode(), "does not begin with PAR1"),
             ("a.csv", b"PK\x03\x04rest", "an Excel or zip file"),
             ("a.csv", b"symbol,date\n\x00\x01\x02,3\n", "bytes that are no text"),
-            ("a.csv.gz", gzip.compress(b"symbol,date,close\n" * 9)[:20], "ends too early"),
+            ("a.csv.gz", gzip.compress(b"symbol,date,close\n" * 9, mtime=0)[:20], "ends too early"),
             ("a.csv", f"{HEADER}\n{ROW}\n{ROW},7\n".encode(), "line 3"),
             ("a.csv", f'{HEADER}\n{ROW}\nA,2018-01-02,"1,2,3,4,5\n'.encode(), "no table"),
         ],
