@@ -142,8 +142,8 @@ def _large_state() -> tuple[WorkerState, Callable[[], Shown]]:
             reconciled_at=now, killed=False,
         )  # fmt: skip
         return Shown(
-            now=now, mode=Mode.PAPER, account="PAPER", broker="paper", status="monitoring",
-            health=health, quotes=quotes, next_run=now, outcomes=(),
+            now=now, mode=Mode.PAPER, account="PAPER", broker="paper", strategy="p1",
+            status="monitoring", health=health, quotes=quotes, next_run=now, outcomes=(),
             gate=gate_inputs(known, (), moment), limits=SOAK_LIMITS,
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol, cast
 
 import yaml
@@ -24,6 +25,9 @@ DEEPEST = 20
 
 LONGEST_NUMBER = 300
 """Digits beyond which a whole number is read as text: no setting has so many."""
+
+KEPT = 64
+"""Texts whose trees are kept."""
 
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
@@ -46,8 +50,11 @@ class Document:
     problems: tuple[ConfigurationError, ...] = ()
 
 
+@lru_cache(maxsize=KEPT)
 def read_document(text: str, source: Source) -> Document:
     """The tree of a YAML text; never raises for what a user wrote.
+
+    Kept for the next time that the settings are read: a sweep reads them once for each value.
 
     Examples
     --------

@@ -11,7 +11,9 @@ a book that may be short owes what it has overdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Self, cast
 
 from quant_core.foundation.errors import InvariantBroken
 from quant_core.foundation.money import checked_micros, micros
@@ -66,6 +68,14 @@ class Portfolio:
         self._fractions: dict[str, float] = {}
         self._entitlements: list[Entitlement] = []
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """A ledger of its own: what the collections hold never changes, and is shared."""
+        copied = object.__new__(type(self))
+        for name, value in vars(self).items():
+            is_whole = not isinstance(value, (dict, list))
+            setattr(copied, name, value if is_whole else cast("list[object]", value).copy())
+        return copied
+
     @property
     def cash_micros(self) -> int:
         """Cash at this moment."""
@@ -80,6 +90,11 @@ class Portfolio:
     def holdings(self) -> list[tuple[str, int, int]]:
         """Symbol, shares and mark in micros of every position, by ascending symbol."""
         return [(symbol, self._shares[symbol], self._marks[symbol]) for symbol in self.held]
+
+    @property
+    def average_costs(self) -> Mapping[str, float]:
+        """Average cost of a share in micros, by symbol; of a short position its proceeds."""
+        return MappingProxyType(self._average_cost)
 
     @property
     def fractions(self) -> tuple[str, ...]:

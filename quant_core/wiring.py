@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quant_core.data.action_events import action_rows
 from quant_core.data.adjusted_views import adjusted_panel, is_adjusted, stored_adjustment
 from quant_core.data.borrow_table import load_borrow_table
-from quant_core.data.universe import Universe, load_universe
+from quant_core.data.universe import Universe, load_members, load_universe
 from quant_core.data.warehouse import Snapshot, Warehouse
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.panel import MarketPanel, carried_forward
@@ -162,7 +162,7 @@ def build_facts(settings: Settings, snapshot: Snapshot, panel: MarketPanel) -> M
         delistings=delisting_rows(snapshot),
         actions=_actions(snapshot),
         price=price,
-        locked=_limit_states(execution.market_rules, snapshot, panel, price),
+        locked=_limit_states(execution, snapshot, panel, price),
         volatility=volatility,
         average_volume=average_volume,
         borrow=borrow,
@@ -206,12 +206,16 @@ def _impact_inputs(
 
 
 def _limit_states(
-    name: str, snapshot: Snapshot, panel: MarketPanel, price: FloatMatrix | None
+    execution: ExecutionSettings, snapshot: Snapshot, panel: MarketPanel, price: FloatMatrix | None
 ) -> NDArray[np.int8] | None:
     """Where prices stand at the limits of their market; None where it has none."""
-    rules = market_rules(name)
+    rules = market_rules(execution.market_rules)
     if not rules.boards:
         return None
+    special = None
+    if execution.special_treatment is not None:
+        file = Path(execution.special_treatment)
+        special = load_members(file, panel.axes, "execution.special_treatment")
     raw = snapshot.facts.price_basis == RAW
     previous = None
     if panel.adjusted_close is not None:
@@ -220,7 +224,7 @@ def _limit_states(
         previous[1:] = carried[:-1] / stored_adjustment(snapshot).price[1:]
     reference = ReferencePrices(panel.close, exact_ticks=raw, previous_close=previous)
     met = panel.open if price is None else price
-    return limit_states(rules, panel.axes, met, reference)
+    return limit_states(rules, panel.axes, met, reference, special)
 
 
 def delisting_rows(snapshot: Snapshot) -> dict[str, int]:

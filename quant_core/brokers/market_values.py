@@ -13,9 +13,13 @@ class QuoteKind(StrEnum):
     """What a quote is worth."""
 
     LIVE = "live"
+    """A price of the market; orders are judged by it as long as it is young."""
     DELAYED = "delayed"
+    """A price that newer ones have followed, which the broker does not show."""
     FROZEN = "frozen"
+    """The last price of a market that is closed, however long ago."""
     NONE = "none"
+    """No price."""
 
 
 @dataclass(frozen=True, slots=True)

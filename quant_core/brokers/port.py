@@ -15,13 +15,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from quant_core.brokers.account_events import AccountChanged as AccountChanged
+from quant_core.brokers.account_events import AccountEvent as AccountEvent
+from quant_core.brokers.account_events import DuePaid as DuePaid
+from quant_core.brokers.account_events import FractionPaid as FractionPaid
 from quant_core.brokers.market_values import Bar as Bar
 from quant_core.brokers.market_values import Instrument as Instrument
 from quant_core.brokers.market_values import PriceQuote as PriceQuote
 from quant_core.brokers.market_values import QuoteKind as QuoteKind
 from quant_core.foundation.types import Session
-from quant_core.trading.actions import Split
-from quant_core.trading.events import CashFlow, Delisting, Entitlement, Renaming, Subscription
 from quant_core.trading.orders import Side
 
 
@@ -52,18 +54,29 @@ class OrderState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a broker can do."""
+    """What a broker can do, and what its answers are worth.
+
+    ``conclusive``: its answers come from its own books in this process: what it does not know
+    it never had, and its books never lag behind what it told. No broker behind a network is:
+    an order may still be on its way to it, a position follows its execution by seconds.
+    ``cash_step_micros`` is the smallest amount in which it states cash.
+    """
 
     kinds: frozenset[OrderKind]
     short_selling: bool
     fractional: bool
     currency: str
     longest_reference: int
+    conclusive: bool = False
+    cash_step_micros: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerSession:
-    """An open connection: one epoch lasts until the link is lost."""
+    """An open connection: one epoch lasts until the link is lost or closed; the next is higher.
+
+    Epochs of different processes need not be comparable.
+    """
 
     account: str
     epoch: int
@@ -248,42 +261,6 @@ class ExecutionCorrected:
     execution: Executed
 
 
-AccountEvent: TypeAlias = CashFlow | Entitlement | Delisting | Subscription | Split | Renaming
-"""What happens to the account without an order, in the words of the ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountChanged:
-    """Something happened to the account without an order; ``event_id`` is unique.
-
-    ``kind`` and ``detail`` are those of the incident that tells it.
-    """
-
-    event_id: str
-    event: AccountEvent
-    kind: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DuePaid:
-    """Dividends due by the session of ``row`` became cash."""
-
-    event_id: str
-    session: Session
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
-class FractionPaid:
-    """The waiting fraction of a share was paid out at ``price``, in currency units."""
-
-    event_id: str
-    session: Session
-    symbol: str
-    price: float
-
-
 ConnectionEvent: TypeAlias = LinkUp | LinkDown | Notice
 OrderEvent: TypeAlias = OrderSeen | Executed | CommissionCharged | ExecutionCorrected
 EventBody: TypeAlias = ConnectionEvent | OrderEvent | AccountChanged | DuePaid | FractionPaid
@@ -334,6 +311,11 @@ class BrokerPort(Protocol):
     async def open(self) -> BrokerSession:
         """Connect. Refuses an account that is not the configured one.
 
+        Nothing else connects: after a lost link, calls fail until this one has made a new
+        epoch. While the link stands it may answer with the epoch there is; after
+        :meth:`close` it makes a newer one, with which nothing sent before can still be on
+        its way in this client.
+
         Raises
         ------
         SourceUnreachable
@@ -352,11 +334,24 @@ class BrokerPort(Protocol):
         ...
 
     async def snapshot(self) -> Snapshot:
-        """Cash, positions, open and completed orders, executions of the session."""
+        """Cash, positions, open and completed orders, executions of the session.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer. A part that could not be had is named in
+            ``missing``, and the snapshot is then not ``complete``.
+        """
         ...
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, PriceQuote]:
-        """The latest quote of each symbol; a symbol without one is of kind NONE."""
+        """The latest quote of each symbol; a symbol without one is of kind NONE.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer: that is never a symbol without a quote.
+        """
         ...
 
     async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
@@ -376,7 +371,16 @@ class BrokerPort(Protocol):
         ...
 
     async def find(self, reference: str) -> tuple[OrderView, ...]:
-        """Everything the broker knows under a reference, from any connection."""
+        """Everything the broker knows under a reference, from any connection.
+
+        An empty answer says that it was asked for open orders, completed orders and
+        executions, and answered all of it without a trace of the reference.
+
+        Raises
+        ------
+        SourceUnreachable
+            If any part of the answer could not be had: that is never an empty answer.
+        """
         ...
 
     async def cancel(self, reference: str) -> Cancelled:
@@ -388,5 +392,8 @@ class BrokerPort(Protocol):
         ...
 
     async def close(self) -> None:
-        """Disconnect; touches no order."""
+        """Disconnect; touches no order.
+
+        Where the broker is not conclusive, :meth:`open` connects again.
+        """
         ...

@@ -17,13 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from quant_core.data.sources.columns import plain, shortened
 from quant_core.data.sources.tables import as_dates, read_table
-from quant_core.foundation.errors import DataRefused, UsageError
+from quant_core.foundation.errors import DataRefused, SourceUnreachable, UsageError
 from quant_core.foundation.panel import Axes
 from quant_core.foundation.types import BoolArray, IntArray, SessionArray
 
@@ -38,6 +39,17 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 NO_CATEGORY = -1
 """Code of a name without a category, and of a name that is no member."""
+
+
+_OVERLAPS = pl.col("first") < pl.col("behind")
+"""Whether an interval holds a session of the dataset."""
+
+
+class _Place(NamedTuple):
+    """Where a list of members comes from: its file, and the setting that names it."""
+
+    path: Path
+    setting: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +106,64 @@ def load_universe(path: Path, axes: Axes) -> Universe:
     ([[False, True], [True, False], [True, False]], ('Z',))
     """
     rows = _placed(_intervals_of(path), axes)
+    held = _within(rows, axes, _Place(path, "data.universe"))
+    names = held["category"].drop_nulls().unique().sort().to_list()
+    category = _category(held, names, axes) if names else None
+    outside = rows.filter(_OVERLAPS, pl.col("column") < 0)["symbol"].unique().sort()
+    return Universe(_member(held, axes), category, tuple(names), tuple(outside.to_list()))
+
+
+def load_members(path: Path, axes: Axes, setting: str) -> BoolArray:
+    r"""Read only who is a member when, from a file in either form of a universe.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet; see the module for its columns. Categories are not read.
+    axes : Axes
+        Sessions and symbols of the dataset.
+    setting : str
+        The setting that names the file, for what a refusal says.
+
+    Returns
+    -------
+    bool [sessions, symbols]
+
+    Raises
+    ------
+    SourceUnreachable, DataRefused, UsageError
+        As :func:`load_universe` does.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "special.csv"
+    >>> _ = path.write_text("symbol,start,end\nA,2018-01-03,2018-01-04\n")
+    >>> days = np.arange("2018-01-02", "2018-01-05", dtype="datetime64[D]")
+    >>> load_members(path, Axes(days, ("A", "B")), "execution.special_treatment").tolist()
+    [[False, False], [True, False], [False, False]]
+    """
+    if not path.is_file():
+        raise SourceUnreachable(
+            "there is no file of members",
+            expected="a CSV or Parquet file of symbol, start, end",
+            found=str(path),
+            where=setting,
+            fix=f"correct the path, or set {setting}=null",
+        )
+    rows = _placed(_intervals_of(path), axes)
+    return _member(_within(rows, axes, _Place(path, setting)), axes)
+
+
+def _within(rows: pl.DataFrame, axes: Axes, place: _Place) -> pl.DataFrame:
+    """Rows of symbols of the dataset that overlap its sessions; refused where there is none."""
     known = rows.filter(pl.col("column") >= 0)
     if known.is_empty():
-        raise _nothing_known(rows, axes, path)
-    within = pl.col("first") < pl.col("behind")
-    names = known.filter(within)["category"].drop_nulls().unique().sort().to_list()
-    member, category = _dense(known.filter(within), names, axes)
-    if not member.any():
-        raise _nobody_within(known, axes, path)
-    unknown = rows.filter(within, pl.col("column") < 0)["symbol"].unique().sort()
-    return Universe(member, category if names else None, tuple(names), tuple(unknown.to_list()))
+        raise _nothing_known(rows, axes, place)
+    held = known.filter(_OVERLAPS)
+    if held.is_empty():
+        raise _nobody_within(known, axes, place)
+    return held
 
 
 def _intervals_of(path: Path) -> pl.DataFrame:
@@ -192,26 +252,32 @@ def _days(dates: pl.Series) -> SessionArray:
     return dates.to_numpy().astype("datetime64[D]")
 
 
-def _dense(rows: pl.DataFrame, names: Sequence[str], axes: Axes) -> tuple[BoolArray, IntArray]:
-    """Membership and category codes of intervals that ascend by start.
-
-    Where memberships of a symbol overlap, the category of the one begun last holds.
-    """
+def _member(rows: pl.DataFrame, axes: Axes) -> BoolArray:
+    """Membership at every session."""
     count, width = axes.shape
     column, first, behind = (rows[name].to_numpy() for name in ("column", "first", "behind"))
     steps = np.zeros((count + 1, width), dtype=np.int64)
     np.add.at(steps, (first, column), 1)
     np.add.at(steps, (behind, column), -1)
     member: BoolArray = np.cumsum(steps[:count], axis=0) > 0
+    return member
+
+
+def _category(rows: pl.DataFrame, names: Sequence[str], axes: Axes) -> IntArray:
+    """Category codes of intervals that ascend by start.
+
+    Where memberships of a symbol overlap, the category of the one begun last holds.
+    """
+    column, first = rows["column"].to_numpy(), rows["first"].to_numpy()
     codes = {name: code for code, name in enumerate(names)}
     begun = rows["category"].replace_strict(codes, default=NO_CATEGORY, return_dtype=pl.Int64)
-    category = np.full((count, width), NO_CATEGORY, dtype=np.int64)
-    begins = np.zeros((count, width), dtype=np.int64)
+    category = np.full(axes.shape, NO_CATEGORY, dtype=np.int64)
+    begins = np.zeros(axes.shape, dtype=np.int64)
     category[first, column] = begun.to_numpy()  # of several in one cell the last stays
     begins[first, column] = first
     latest = np.maximum.accumulate(begins, axis=0)
     held = np.take_along_axis(category, latest, axis=0)
-    return member, np.where(member, held, NO_CATEGORY)
+    return np.where(_member(rows, axes), held, NO_CATEGORY)
 
 
 def _first(mask: pl.Series) -> int:
@@ -229,22 +295,22 @@ def _refused_row(problem: str, cells: pl.DataFrame, row: int, path: Path) -> Dat
     )
 
 
-def _nothing_known(rows: pl.DataFrame, axes: Axes, path: Path) -> UsageError:
+def _nothing_known(rows: pl.DataFrame, axes: Axes, place: _Place) -> UsageError:
     return UsageError(
         "no symbol of the universe is in the dataset",
         expected="symbols such as " + ", ".join(axes.symbols[:3]),
         found=", ".join(rows["symbol"].unique().sort().head(3).to_list()),
-        where=str(path),
-        fix="check data.universe and data.dataset, and how symbols are written in both",
+        where=str(place.path),
+        fix=f"check {place.setting} and data.dataset, and how symbols are written in both",
     )
 
 
-def _nobody_within(known: pl.DataFrame, axes: Axes, path: Path) -> UsageError:
+def _nobody_within(known: pl.DataFrame, axes: Axes, place: _Place) -> UsageError:
     ends = "now" if known["end"].null_count() else str(known["end"].max())
     return UsageError(
         "the universe has no member at any session of the dataset",
         expected=f"members between {axes.sessions[0]} and {axes.sessions[-1]}",
         found=f"members from {known['start'].min()} to {ends}",
-        where=str(path),
-        fix="check data.universe and data.dataset",
+        where=str(place.path),
+        fix=f"check {place.setting} and data.dataset",
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 from quant_core.brokers.paper.scenario import Scenario, parse_scenario
 from quant_core.brokers.paper.venue_clock import Phase
@@ -30,8 +31,9 @@ from quant_core.drills.worker_setup import ACCOUNT, BOOKS_FILE
 from quant_core.foundation.timing import utc_now
 from quant_core.live.command_files import read_key, send_command
 from quant_core.live.commands import ANY_INSTANCE, Action, Addressee, Command, new_command
-from quant_core.live.ipc import STATE_FILE
+from quant_core.live.ipc import STATE_FILE, document_at
 from quant_core.live.journal_kinds import TradingState
+from quant_core.live.json_text import compact_text
 from quant_core.live.replay import replay
 from quant_core.live.trader import JOURNAL_FOLDER
 from quant_core.notify.port import Alert
@@ -117,6 +119,7 @@ class Observer:
 
     def _look(self) -> None:
         journal = [path.stat().st_size for path in self._segments()]
+        state, outcomes = _state_sizes(self.worker.folder / STATE_FILE)
         now = processor_ms()
         self.samples.append(
             Sample(
@@ -125,7 +128,8 @@ class Observer:
                 threads=thread_count(),
                 journal_bytes=sum(journal),
                 largest_segment=max(journal),
-                state_bytes=(self.worker.folder / STATE_FILE).stat().st_size,
+                state_bytes=state,
+                outcomes=outcomes,
                 books_bytes=(self.folder / BOOKS_FILE).stat().st_size,
                 step_ms=median(self._steps),
                 session_ms=now - self._began_ms - self._idle_ms,
@@ -194,6 +198,12 @@ def _unfinished(observer: Observer, count: int, *, ended: bool) -> list[str]:
     if state.commands.unfinished() or state.commands.count != observer.sent:
         found.append(f"{state.commands.count} of {observer.sent} commands were accepted and done")
     return found
+
+
+def _state_sizes(path: Path) -> tuple[int, int]:
+    """Bytes of a state less its outcomes of commands, and how many of these it holds."""
+    outcomes = cast("list[object]", (document_at(path) or {}).get("commands", []))
+    return path.stat().st_size - len(compact_text({"commands": outcomes})), len(outcomes)
 
 
 def _scenario(seed: int) -> Scenario:

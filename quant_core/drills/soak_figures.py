@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import linear_regression, median
 
 from quant_core.drills.plan import Figure
+from quant_core.live.command_door import OUTCOMES_KEPT
 
 MEBIBYTE = 1024 * 1024
 
@@ -20,7 +21,8 @@ class Sample:
 
     Sizes in bytes; ``journal_bytes`` and ``books_bytes`` since the beginning; ``step_ms`` is
     the processor time of a step in which nothing is due but the state, ``session_ms`` of
-    everything the session asked for.
+    everything the session asked for. ``state_bytes`` is the state less its outcomes of
+    commands, which are counted in ``outcomes``: they are kept up to a number.
     """
 
     memory_bytes: int
@@ -29,6 +31,7 @@ class Sample:
     journal_bytes: int
     largest_segment: int
     state_bytes: int
+    outcomes: int
     books_bytes: int
     step_ms: float
     session_ms: float
@@ -39,14 +42,16 @@ class Bounds:
     """What a soak must stay within.
 
     ``slower`` is how much more processor time steps and sessions may take at the end than at
-    the beginning, ``larger`` how much more a session may add to journal and books. The state
-    holds up to 50 outcomes of commands, and so has no such ratio.
+    the beginning, ``larger`` how much more a session may add to journal and books, and how
+    much larger the state may be. ``memory_growth`` leaves room for what the allocator does,
+    and for nothing that grows with the sessions: a mebibyte in 100 of them is beyond it.
     """
 
-    memory_growth: int = 12 * MEBIBYTE
+    memory_growth: int = 2 * MEBIBYTE
     journal_session: int = 256 * 1024
     books_session: int = 256 * 1024
     state: int = 16 * 1024
+    outcomes: int = OUTCOMES_KEPT
     segment: int = MEBIBYTE
     slower: float = 1.5
     larger: float = 1.3
@@ -71,13 +76,13 @@ class Found:
     Examples
     --------
     >>> same = {"handles": 9, "threads": 1, "largest_segment": 50, "state_bytes": 9}
-    >>> same |= {"step_ms": 1.0, "session_ms": 2.0}
+    >>> same |= {"step_ms": 1.0, "session_ms": 2.0, "outcomes": 0}
     >>> samples = [
     ...     Sample(memory_bytes=n * MEBIBYTE, journal_bytes=n, books_bytes=n, **same)
     ...     for n in range(20)
     ... ]
     >>> Found(samples).missed(Bounds())
-    ['memory grew by 15.0 MiB, at most 12.0 MiB']
+    ['memory grew by 15.0 MiB, at most 2.0 MiB']
     """
 
     samples: Sequence[Sample]
@@ -105,6 +110,12 @@ class Found:
         middle, end = numbers[fifth : 2 * fifth + 1], numbers[-fifth - 1 :]
         return Growth(_slope(middle), _slope(end))
 
+    @property
+    def memory_slope(self) -> float:
+        """Bytes that 100 sessions add from the first fifth on, by least squares."""
+        memory = [sample.memory_bytes for sample in self.samples[len(self.samples) // 5 :]]
+        return 100.0 * linear_regression(range(len(memory)), memory).slope
+
     def figures(self) -> dict[str, Figure]:
         """The numbers by name."""
         journal = self.each_session(lambda sample: sample.journal_bytes)
@@ -115,6 +126,7 @@ class Found:
         return {
             "memory_mib_at_a_fifth": round(self.fifth.memory_bytes / MEBIBYTE, 1),
             "memory_mib_at_the_end": round(self.last.memory_bytes / MEBIBYTE, 1),
+            "memory_mib_in_100_sessions": round(self.memory_slope / MEBIBYTE, 2),
             "handles_at_a_fifth": self.fifth.handles,
             "handles_at_the_end": self.last.handles,
             "threads_at_a_fifth": self.fifth.threads,
@@ -127,6 +139,7 @@ class Found:
             "books_bytes_a_session_end": round(books.end),
             "state_bytes_begin": round(state.begin),
             "state_bytes_end": round(state.end),
+            "outcomes_at_the_end": self.last.outcomes,
             "step_ms_begin": round(step.begin, 3),
             "step_ms_end": round(step.end, 3),
             "session_ms_begin": round(session.begin, 1),
@@ -165,6 +178,12 @@ class Found:
             )
             if growth.beyond(bounds.larger) or not growth.end <= most
         ]
+        state = self.of(lambda sample: sample.state_bytes)
+        if state.beyond(bounds.larger):
+            found.append(f"a state of {state.begin:,.0f} bytes, then {state.end:,.0f}")
+        most = max(sample.outcomes for sample in self.samples)
+        if not most <= bounds.outcomes:
+            found.append(f"{most} outcomes of commands, at most {bounds.outcomes}")
         largest = max(sample.state_bytes for sample in self.samples)
         if not largest <= bounds.state:
             found.append(f"a state of {largest:,} bytes, at most {bounds.state:,}")

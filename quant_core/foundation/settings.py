@@ -162,8 +162,23 @@ class ExecutionSettings(Section):
         "return booked on the last close of a delisted name", unit="fraction", ge=-1
     )
     market_rules: Literal["none", "cn_ashare"] = knob("price limits and settlement of the market")
+    special_treatment: Text | None = knob(
+        "file of symbol, start, end: names under special treatment (ST), which have limits of "
+        "their own; null = none"
+    )
     impact: ImpactSettings
     commission: CommissionSettings
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Special treatment means something only where there are price limits."""
+        if self.special_treatment is not None and self.market_rules == "none":
+            yield Conflict(
+                "names are under special treatment in a market without price limits",
+                keys=("market_rules", "special_treatment"),
+                expected="execution.market_rules: cn_ashare, or no execution.special_treatment",
+                found=f"market_rules none, special_treatment {self.special_treatment}",
+                fix="set execution.market_rules=cn_ashare, or execution.special_treatment=null",
+            )
 
 
 class ShortSettings(Section):

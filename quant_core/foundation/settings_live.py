@@ -55,9 +55,7 @@ class LiveDaySettings(Section):
     command_lifetime: float = knob(
         "how long a command waits to be taken", unit="seconds", gt=0, le=300
     )
-    settle: float = knob(
-        "distance of the two looks that prove an order absent", unit="seconds", ge=0, le=600
-    )
+    settle: float = knob("how long a broker behind a network may lag", unit="seconds", ge=0, le=600)
     journal_segment: int = knob("size at which a new journal file begins", unit="MiB", ge=1)
     anchor_every: int = knob("entries between two anchors of the journal", unit="entries", ge=1)
 
@@ -75,12 +73,14 @@ class LiveDaySettings(Section):
 class LimitSettings(Section):
     """Limits no order may pass, whatever the strategy says; null = off."""
 
-    max_quote_age: float = knob("oldest quote an order is judged by", unit="seconds", ge=0)
+    max_quote_age: float = knob("oldest live quote of an order", unit="seconds", ge=0)
     price_collar: float = knob("widest distance of a limit price", unit="fraction", ge=0)
     cut_off_margin: float = knob("least time left to the cut-off", unit="seconds", ge=0)
     max_data_age: int = knob("oldest data a decision may rest on", unit="sessions", ge=0)
     max_reconciliation_age: float = knob("longest since the books agreed", unit="seconds", ge=0)
-    max_reference_move: float | None = knob("widest move since the close", unit="fraction", ge=0)
+    max_reference_move: float | None = knob(
+        "widest distance of the broker's price from the sizing close", unit="fraction", ge=0
+    )
     max_order_quantity: int | None = knob("largest order", unit="shares", ge=0)
     max_order_notional: float | None = knob("largest order", unit="currency units", ge=0)
     max_order_volume: float | None = knob("largest order", unit="fraction of volume", ge=0)

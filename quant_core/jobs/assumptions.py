@@ -95,6 +95,7 @@ def assumptions(settings: Settings, snapshot: Snapshot, say: Say) -> list[str]:
                 "sells at the lower one, shares bought can be sold from the next session on."
             )
         )
+        told.append(_special_treatment(execution.special_treatment, say))
     if settings.short.allowed:
         told += _short_selling(settings.short, say)
     told += _delistings(execution.delisting_return, snapshot, say)
@@ -112,6 +113,19 @@ def _volume(cap: float | None, snapshot: Snapshot, say: Say) -> str:
         "A fill takes at most {cap} of the session's volume (participation cap); the rest expires."
     )
     return text.format(cap=f"{cap:.1%}")
+
+
+def _special_treatment(file: str | None, say: Say) -> str:
+    if file is None:
+        return say(
+            "No name is taken to be under special treatment (ST): the usual limits of its board "
+            "hold for every name."
+        )
+    text = say(
+        "Names that {file} lists for a session are under special treatment (ST): their price "
+        "limits are those of special treatment on that date."
+    )
+    return text.format(file=file)
 
 
 def _impact(impact: ImpactSettings, say: Say) -> str:

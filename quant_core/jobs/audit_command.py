@@ -8,7 +8,7 @@ from typing import cast
 from quant_core.foundation.errors import ReconciliationError
 from quant_core.foundation.language import Say
 from quant_core.foundation.settings_live import LiveSettings
-from quant_core.jobs.command_line import Command, Outcome, Request
+from quant_core.jobs.command_line import Command, Outcome, Request, error_text
 
 
 def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
@@ -37,16 +37,17 @@ def run(request: Request) -> Outcome:
     for entry in read(folder) if sound else ():
         last = entry.body if isinstance(entry.body, Reconciled) else last
     differences = () if last is None else last.differences
+    problem = "" if sound or found.error is None else error_text(found.error, request.language)
     document = {
         "ok": sound,
         "entries": found.entries,
         "last_hash": found.last_hash,
-        "first_problem": "" if sound else found.first_problem,
+        "first_problem": problem,
         "torn_bytes": found.torn_bytes,
         "differences": list(differences),
     }
     whole = request.say("{entries} entries, unaltered; last hash {last_hash}")
-    text = whole.format(**document) if sound else found.first_problem
+    text = whole.format(**document) if sound else problem
     if found.torn_bytes:
         torn = request.say(
             "the next start of the worker sets {torn_bytes} bytes of a torn line aside"

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
 
-from quant_core.foundation.errors import ConfigurationError, QuantError, UsageError
+from quant_core.foundation.error_language import ToldError, told_in
+from quant_core.foundation.errors import QuantError, UsageError
 from quant_core.foundation.language import LANGUAGES, Language, Say, translator
 
 if TYPE_CHECKING:
@@ -129,17 +130,18 @@ def run_command(command: Command, argv: Sequence[str], load_settings: SettingsLo
     ``--help`` leaves by ``SystemExit``, as argparse does.
     """
     wants_json = "--json" in argv
-    say = translator(_language(argv))
+    language = _language(argv)
+    say = translator(language)
     _write_every_character()
     try:
         told = _carry_out(command, argv, load_settings, say)
         if isinstance(told, Outcome):
             return _print_outcome(told, wants_json=wants_json, say=say)
-        return _print_error(told, wants_json=wants_json, say=say)
+        return _print_error(told, language, wants_json=wants_json)
     except KeyboardInterrupt:
         return Interrupted.exit_code
     except OSError as error:
-        return _without_a_reader(error)
+        return _without_a_reader(error, language)
 
 
 def _carry_out(
@@ -173,17 +175,17 @@ def _print_outcome(outcome: Outcome, *, wants_json: bool, say: Say) -> int:
     return outcome.exit_code
 
 
-def _print_error(error: QuantError, *, wants_json: bool, say: Say) -> int:
-    told = "\n" if isinstance(error, Interrupted) else f"{say('error')}: "
-    sys.stderr.write(f"{told}{_in_language(error, say)}\n")
+def _print_error(error: QuantError, language: Language, *, wants_json: bool) -> int:
+    told = told_in(language, error)
+    before = "\n" if isinstance(error, Interrupted) else f"{translator(language)('error')}: "
+    sys.stderr.write(f"{before}{_written(told, translator(language))}\n")
     if wants_json:
-        problems = error.problems if isinstance(error, ConfigurationError) else ()
         document = {
             "error": {
                 "kind": type(error).__name__,
-                "problem": error.problem,
-                **error.parts(),
-                "problems": [{"problem": p.problem, **p.parts()} for p in problems],
+                "problem": told.problem,
+                **told.parts,
+                "problems": [{"problem": one.problem, **one.parts} for one in told.problems],
             },
             "exit_code": error.exit_code,
         }
@@ -206,22 +208,29 @@ def _write_every_character() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _without_a_reader(error: OSError) -> int:
+def _without_a_reader(error: OSError, language: Language) -> int:
     """The output went nowhere: the reader left, as ``head`` does, or the disk is full."""
     # What is still in the buffer would raise once more when the interpreter ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return 0
-    sys.stderr.write(f"{_file_error(error)}\n")
+    sys.stderr.write(f"{error_text(_file_error(error), language)}\n")
     return UsageError.exit_code
 
 
-def _in_language(error: QuantError, say: Say) -> str:
-    """The message with its four labels in the reader's language."""
-    text = str(error)
-    for label in ("expected", "found", "where", "fix"):
-        text = text.replace(f"  {label + ':':<9} ", f"  {say(label) + ':':<9} ")
-    return text
+def error_text(error: QuantError, language: Language) -> str:
+    """The message of an error in the reader's language, with its parts below it."""
+    return _written(told_in(language, error), translator(language))
+
+
+def _written(told: ToldError, say: Say) -> str:
+    """The message: its parts below it with their labels, or its problems, numbered."""
+    from quant_core.reports.words import padded  # read only for an error
+
+    lines = [told.problem]
+    lines += [f"  {padded(say(label) + ':', 10)}{text}" for label, text in told.parts.items()]
+    lines += [f"{i}. {_written(one, say)}" for i, one in enumerate(told.problems, start=1)]
+    return "\n".join(lines)
 
 
 def _language(argv: Sequence[str]) -> Language:

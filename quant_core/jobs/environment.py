@@ -19,6 +19,7 @@ INTERRUPTED = 130
 OFTEN = gc.get_threshold()[0]
 PATIENCE = 1_000_000
 """Objects more than before at which garbage is searched for: see :func:`interruptible`."""
+THREADS_OF_NUMPY = "OPENBLAS_NUM_THREADS"
 
 
 def interruptible(main: Callable[[], int]) -> int:
@@ -26,9 +27,11 @@ def interruptible(main: Callable[[], int]) -> int:
 
     A script makes many objects that stay until its end, libraries above all. Searching them
     for garbage again and again, and once more at the exit, is a tenth of a short run; so it
-    is done rarely, and at the exit not at all.
+    is done rarely, and at the exit not at all. Nothing here multiplies matrices, so numpy is
+    told not to start a thread for each core when it loads; who wants them sets their number.
     """
     gc.set_threshold(PATIENCE)
+    os.environ.setdefault(THREADS_OF_NUMPY, "1")
     try:
         return main()
     except KeyboardInterrupt:

@@ -38,7 +38,8 @@ from quant_core.foundation.types import SessionArray
 from quant_core.jobs.live_confirm import mode_of
 from quant_core.jobs.prepared_run import Prepared
 from quant_core.jobs.run_papers import code_hash
-from quant_core.live.data_bridge import DataBridge, ReplayBridge
+from quant_core.live.coming_session import DataShown
+from quant_core.live.data_bridge import DataBridge, ReplayBridge, last_session
 from quant_core.live.journal import JournalLimits
 from quant_core.live.journal_files import lock_folder
 from quant_core.live.order_desk import Post
@@ -92,13 +93,13 @@ def limits_of(settings: LimitSettings) -> Limits:
     return Limits(**values)  # pyright: ignore[reportArgumentType]  checked by Limits itself
 
 
-def rules_of(settings: LiveSettings, *, settle: float) -> TraderRules:
+def rules_of(settings: LiveSettings) -> TraderRules:
     """Durations and sizes of the worker."""
     live = settings.live
     return TraderRules(
         state_interval=timedelta(seconds=live.state_interval),
         state_validity=timedelta(seconds=live.state_validity),
-        settle=timedelta(seconds=settle),
+        settle=timedelta(seconds=live.settle),
         journal=JournalLimits(live.journal_segment * MEBIBYTE, live.anchor_every),
     )
 
@@ -163,8 +164,6 @@ def trader_parts(
 ) -> TraderParts:
     """A worker on the paper broker, in the time of ``now``."""
     settings = plan.settings
-    # Nothing is on its way when a worker starts: venue and worker are one process.
-    settle = 0.0
     return TraderParts(
         folder=plan.folder,
         account=settings.broker.account,
@@ -183,10 +182,18 @@ def trader_parts(
         log=plan.log,
         now=now,
         wall=utc_now,
-        rules=rules_of(settings, settle=settle),
+        rules=rules_of(settings),
         alert_status=plan.alert_status,
         mask=plan.mask,
+        strategy_type=settings.strategy.type,
+        data_shown=partial(data_of, plan),
     )
+
+
+def data_of(plan: ReplayPlan) -> DataShown:
+    """What the state tells of data that do not change; for a replay they are never old."""
+    last, version = last_session(plan.prepared.market), plan.prepared.snapshot.version
+    return DataShown(plan.settings.data.dataset, version, last, age_sessions=0)
 
 
 def run_replay(plan: ReplayPlan, speed: float | None = None) -> bool:

@@ -31,6 +31,7 @@ from quant_core.jobs.live_parts import (
     trader_parts,
 )
 from quant_core.jobs.prepared_run import prepare
+from quant_core.live.coming_session import DataAge, DataShown
 from quant_core.live.data_bridge import FreshBridge, RebalancePlan, TradingDays, last_session
 from quant_core.live.data_feed import DataFeed, DataSource, FreshData
 from quant_core.live.present_run import PresentRun
@@ -97,7 +98,8 @@ async def trade_present(plan: ReplayPlan, source: DataSource, time: PresentTime)
         days = TradingDays(following, schedule, venue.has_settled, last)
         bridge = FreshBridge(feed, days, plan.settings.limits.max_data_age)
         parts = trader_parts(plan, venue.broker, bridge, timetable, time.now)
-        trader = Trader(replace(parts, wall=time.now))
+        shown = partial(data_shown, plan, feed, DataAge(following, timetable), time.now)
+        trader = Trader(replace(parts, wall=time.now, data_shown=shown))
         schedule.state = trader.state
         try:
             with plan.on_duty:
@@ -107,6 +109,15 @@ async def trade_present(plan: ReplayPlan, source: DataSource, time: PresentTime)
             trader.release()
     finally:
         await venue.broker.close()
+
+
+def data_shown(
+    plan: ReplayPlan, feed: DataFeed, age: DataAge, now: Callable[[], datetime]
+) -> DataShown:
+    """What the state tells of the data at this moment."""
+    last = last_session(feed.data.market)
+    version, dataset = feed.data.version, plan.settings.data.dataset
+    return DataShown(dataset, version, last, age.of(last, now()), feed.problem)
 
 
 class WallVenue:

@@ -13,7 +13,7 @@ from quant_core.reports.words import MISSING, amount, display_width, padded
 
 OF_THE_STATE = (
     *("session", "last_close", "sessions_closed", "equity", "cash", "total_pnl"),
-    *("engine_status", "problem"),
+    *("unrealised_pnl", "realised_pnl", "engine_status", "problem"),
 )
 
 
@@ -52,6 +52,7 @@ def summary_text(document: Mapping[str, object], currency: str, say: Say) -> str
         (say("Equity"), _money(document["equity"], currency)),
         (say("Cash"), _money(document["cash"], currency)),
         (say("Profit and loss in total"), _money(document["total_pnl"], currency, sign="+")),
+        (say("Of that unrealised"), _money(document["unrealised_pnl"], currency, sign="+")),
         (say("Positions"), _text(document["positions"])),
         (say("Fills of the last session"), _text(document["fills"])),
         (say("Ended because"), _ending(document, say)),

@@ -88,12 +88,17 @@ def run_id(stage: Stage) -> str:
 
     Of the name only what any file system takes stays: letters, digits, ``_``, ``-``, ``.``.
     """
-    return run_name(stage.loaded.settings, stage.snapshot.version, stage.history.sessions)
+    settings = stage.loaded.settings
+    sessions = stage.history.sessions
+    return run_name(settings, result_key(settings), stage.snapshot.version, sessions)
 
 
-def run_name(settings: Settings, version: str, sessions: SessionArray) -> str:
-    """The run id that ``settings`` have on a version of their data and over these sessions."""
-    digest = text_hash([result_key(settings), version])[:12]
+def run_name(settings: Settings, key: str, version: str, sessions: SessionArray) -> str:
+    """The run id that ``settings`` have on a version of their data and over these sessions.
+
+    ``key`` is their :func:`~quant_core.foundation.settings.result_key`.
+    """
+    digest = text_hash([key, version])[:12]
     first, last = (str(day).replace("-", "") for day in (sessions[0], sessions[-1]))
     name = re.sub(r"[^\w.-]+", "_", settings.strategy.name).lstrip(".")[:LONGEST_NAME]
     return f"{name}-{first}-{last}-{digest}"

@@ -22,6 +22,7 @@ from quant_core.jobs.sweep_plan import Plan, make_plan
 from quant_core.jobs.sweep_world import WorldKeys, factors_of, open_world, plan_world
 from quant_core.sweeps.finished import Finished
 from quant_core.sweeps.local_engine import Rows, run_local, usable_cores
+from quant_core.sweeps.rankings import scores_of
 from quant_core.sweeps.trials import FAILED, REFUSED, Row, without_numbers
 
 FINISHED = "finished.jsonl"
@@ -96,7 +97,7 @@ def _rows_of_world(
     without = {number for number, _ in lacking}
     wanted = [member for member in members if member[0] not in without]
     # Neighbours share their scores.
-    wanted.sort(key=lambda member: (str(member[1].strategy.options), member[0]))
+    wanted.sort(key=lambda member: (scores_of(member[1].strategy), member[0]))
     if not wanted:
         return
     if arguments.engine == "ray":

@@ -83,7 +83,11 @@ def make_plan(request: Request) -> Plan:
     output = Path(loaded.settings.report.output)
     refuse_unwritable(output)
     snapshot = open_snapshot(loaded.settings)
-    results = [_result(one, loaded.settings, snapshot) for one in settings]
+    told = [str(one) if isinstance(one, QuantError) else result_key(one) for one in settings]
+    results = [
+        _result(one, text, loaded.settings, snapshot)
+        for one, text in zip(settings, told, strict=True)
+    ]
     written = [f"{axis.name}={value}" for axis in axes for value in axis.values]
     digest = text_hash([snapshot.version, *written, *results])[:12]
     return Plan(
@@ -93,7 +97,7 @@ def make_plan(request: Request) -> Plan:
         grid=grid,
         settings=settings,
         keys=[text_hash([result, code_hash()]) for result in results],
-        run_ids=_run_ids(settings, snapshot),
+        run_ids=_run_ids(settings, told, snapshot),
         folder=output / f"sweep-{snapshot.dataset}-{digest}",
     )
 
@@ -105,14 +109,14 @@ def _axes(arguments: argparse.Namespace) -> tuple[list[Axis], list[Configuration
     return read_axes(arguments.grid, lines, arguments.grid_file)
 
 
-def _result(settings: Settings | QuantError, base: Settings, snapshot: Snapshot) -> str:
-    """What makes the result of a combination, as text."""
+def _result(settings: Settings | QuantError, told: str, base: Settings, snapshot: Snapshot) -> str:
+    """What makes the result of a combination, as text: its settings or their refusal, the data."""
     if isinstance(settings, QuantError):
-        return str(settings)
+        return told
     version = snapshot.version
     if settings.data.dataset != base.data.dataset or settings.data.root != base.data.root:
         version = _version(settings)
-    return f"{version} {result_key(settings)}"
+    return f"{version} {told}"
 
 
 def _version(settings: Settings) -> str:
@@ -123,11 +127,13 @@ def _version(settings: Settings) -> str:
         return str(error)
 
 
-def _run_ids(settings: Sequence[Settings | QuantError], base: Snapshot) -> list[str | None]:
+def _run_ids(
+    settings: Sequence[Settings | QuantError], told: Sequence[str], base: Snapshot
+) -> list[str | None]:
     """The run id of each combination; None where it has no settings or no window."""
     windows: dict[tuple[object, ...], tuple[str, SessionArray] | None] = {}
     found: list[str | None] = []
-    for one in settings:
+    for one, text in zip(settings, told, strict=True):
         if isinstance(one, QuantError):
             found.append(None)
             continue
@@ -135,7 +141,7 @@ def _run_ids(settings: Sequence[Settings | QuantError], base: Snapshot) -> list[
         if where not in windows:
             windows[where] = _window(one, base)
         window = windows[where]
-        found.append(None if window is None else run_name(one, *window))
+        found.append(None if window is None else run_name(one, text, *window))
     return found
 
 

@@ -8,7 +8,7 @@ the configuration reads the combination itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from quant_core.foundation.errors import ConfigurationError, QuantError
@@ -23,6 +23,9 @@ Read = Callable[[Sequence[str]], Settings]
 
 Path = tuple[str, ...]
 """Attributes from the settings down to a value."""
+
+Lines = tuple[str, ...]
+"""The ``key=value`` lines of a combination, or the first of them."""
 
 
 UNKNOWN = "unknown key"
@@ -44,7 +47,8 @@ def settings_of(
     unknown = {problem.where: problem for problem in _unknown_keys(known.values())}
     if unknown:
         raise ConfigurationError.all_of(list(unknown.values()))
-    return [_combined(combination, base, known, read) for combination in grid]
+    combiner = _Combiner(base, known, read)
+    return [combiner.settings(combination.overrides) for combination in grid]
 
 
 def _unknown_keys(found: Iterable[Settings | QuantError]) -> Iterator[ConfigurationError]:
@@ -62,28 +66,48 @@ def _read(read: Read, lines: Sequence[str]) -> Settings | QuantError:
         return error
 
 
-def _combined(
-    combination: Combination,
-    base: Settings,
-    known: dict[str, Settings | QuantError],
-    read: Read,
-) -> Settings | QuantError:
-    taken: dict[Path, Settings] = {}
-    for line in combination.overrides:
-        found = known[line]
-        if isinstance(found, QuantError):
-            return found if len(combination.overrides) == 1 else _read(read, combination.overrides)
-        path = _place(line.partition("=")[0], base, found)
-        if path is None or any(_overlap(path, other) for other in taken):
-            return _read(read, combination.overrides)
-        taken[path] = found
-    result = base
-    for path, found in taken.items():
-        changed = _with(result, found, path)
-        if changed is None:
-            return _read(read, combination.overrides)
-        result = changed
-    return result
+class _Combiner:
+    """Settings of combinations from the settings that each line of them was read to.
+
+    The settings of a combination are those of all its lines but the last with one value
+    changed; neighbours in a grid share them.
+    """
+
+    def __init__(
+        self, base: Settings, known: Mapping[str, Settings | QuantError], read: Read
+    ) -> None:
+        self._known = known
+        self._read = read
+        self._places = {
+            line: _place(line.partition("=")[0], base, found)
+            for line, found in known.items()
+            if not isinstance(found, QuantError)
+        }
+        self._joined: dict[Lines, Settings | None] = {(): base}
+
+    def settings(self, lines: Lines) -> Settings | QuantError:
+        """Settings with all these lines, or why there are none."""
+        if len(lines) == 1 and isinstance(refused := self._known[lines[0]], QuantError):
+            return refused
+        joined = self._join(lines) if all(line in self._places for line in lines) else None
+        return _read(self._read, lines) if joined is None else joined
+
+    def _join(self, lines: Lines) -> Settings | None:
+        """The base with the value of each line; None where the configuration must read them."""
+        if lines not in self._joined:
+            self._joined[lines] = self._with_the_last(lines)
+        return self._joined[lines]
+
+    def _with_the_last(self, lines: Lines) -> Settings | None:
+        *before, last = lines
+        path, found = self._places[last], self._known[last]
+        under = self._join(tuple(before))
+        others = [self._places[line] for line in before]
+        if under is None or path is None or isinstance(found, QuantError):
+            return None
+        if any(other is None or _overlap(path, other) for other in others):
+            return None
+        return _with(under, found, path)
 
 
 def _place(key: str, base: Section, found: Section) -> Path | None:

@@ -102,7 +102,9 @@ class Outcome:
 class CommandLog:
     """Every command the journal has accepted, and how far it came.
 
-    Only accepted commands are remembered: an unsigned file cannot use up an id.
+    Only accepted commands are remembered: an unsigned file cannot use up an id. The id of
+    every one of them is kept for ever, so that none is carried out twice; the commands
+    themselves as long as they are shown or unfinished.
 
     Examples
     --------
@@ -143,6 +145,8 @@ class CommandLog:
             self._commands[command.id] = command
             self._states[command.id] = CommandState.RECEIVED
             self._unfinished[command.id] = command
+            for name in list(self._commands)[:-OUTCOMES_KEPT]:
+                del self._commands[name]
 
     @property
     def count(self) -> int:
@@ -154,7 +158,7 @@ class CommandLog:
         return self._states.get(name)
 
     def newest(self, count: int) -> list[tuple[Command, CommandState]]:
-        """The commands accepted last, the newest at the end, and how far each came."""
+        """The commands accepted last, 50 at most, the newest at the end, and how far each came."""
         names = list(self._commands)[-count:]
         return [(self._commands[name], self._states[name]) for name in names]
 

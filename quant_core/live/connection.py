@@ -10,7 +10,7 @@ from quant_core.brokers.port import BrokerSession
 from quant_core.foundation.errors import ConfigurationError
 from quant_core.live.journal_kinds import Mode
 from quant_core.live.present import Present
-from quant_core.live.reconcile import reconcile
+from quant_core.live.reconcile import Reconciler
 from quant_core.live.session_work import Desk
 from quant_core.notify.port import Alert, Severity
 
@@ -36,22 +36,30 @@ class Connection:
     desk : Desk
     present : Present
         Is told the account and when the books last agreed.
+    books : Reconciler
     terms : LinkTerms
     wall : callable
         The machine's present.
     """
 
     def __init__(
-        self, desk: Desk, present: Present, terms: LinkTerms, wall: Callable[[], datetime]
+        self,
+        desk: Desk,
+        present: Present,
+        books: Reconciler,
+        terms: LinkTerms,
+        wall: Callable[[], datetime],
     ) -> None:
         self._desk = desk
         self._present = present
+        self._books = books
         self._terms = terms
         self._wall = wall
         self._attempt_at: datetime | None = None
         self._rest = terms.first
         self._away_since: datetime | None = None
         self._told_long = False
+        self._renewed: int | None = None
         self.session: BrokerSession | None = None
         """None without a connection."""
 
@@ -75,16 +83,33 @@ class Connection:
         session = await desk.broker.open()
         self._check_account(session)
         self.session = session
+        desk.orders.epoch = session.epoch
         self._away_since, self._told_long = None, False
         self._present.account = session.account
-        finding = await reconcile(desk.broker, desk.chronicle, desk.intake)
+        finding = await self._books.look(now)
         desk.intake.link.lost = False
         self._present.reconciled_at = self._present.now() if finding.agrees else None
         self._rest, self._attempt_at = self._terms.first, None
-        if not finding.agrees:
-            text = "\n".join(finding.differences)
-            title = "The broker's books are not those of the journal"
-            desk.post(Alert("reconcile", Severity.CRITICAL, title, text, now))
+
+    async def renew(self) -> None:
+        """Close the connection and make another one, once for each: what left on it is over.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the broker does not answer; it is tried again once it does.
+        """
+        session = self.session
+        if session is None or session.epoch == self._renewed:
+            return
+        title = "The connection to the broker is made anew on purpose"
+        text = "an order of unknown fate may still be on its way on the one there is"
+        self._desk.log(f"{title}: {text}")
+        self._desk.post(Alert("unknown_order", Severity.INFO, title, text, self._wall()))
+        self._leave()
+        await self._desk.broker.close()
+        await self.connect(at_once=True)
+        self._renewed = session.epoch
 
     def lost(self, reason: str) -> None:
         """There is no connection any more."""
@@ -97,6 +122,10 @@ class Connection:
             self._told_long = True
             title = f"The broker is not connected for {LONG.seconds // 60} minutes"
             self._desk.post(Alert("broker", Severity.CRITICAL, title, reason, now))
+        self._leave()
+
+    def _leave(self) -> None:
+        """Nothing is sent any more: nobody knows the account and its books."""
         self.session = None
         self._present.account, self._present.reconciled_at = None, None
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from quant_core.brokers.port import Health, PriceQuote, QuoteKind
+from quant_core.live.coming_session import DataShown
 from quant_core.live.command_door import CommandState
 from quant_core.live.journal_kinds import Mode, TradingState
 from quant_core.live.journal_orders import FillReceived
+from quant_core.live.json_text import instant_text
 from quant_core.live.order_life import LiveOrder
 from quant_core.live.worker_state import WorkerState
 from quant_core.risk.gate_inputs import GateInputs
@@ -25,6 +27,7 @@ class Shown:
     mode: Mode
     account: str
     broker: str
+    strategy: str
     status: str
     health: Health
     quotes: Mapping[str, PriceQuote]
@@ -32,6 +35,8 @@ class Shown:
     outcomes: Sequence[Mapping[str, object]]
     gate: GateInputs
     limits: Limits
+    strategy_type: str = ""
+    data: DataShown = field(default_factory=DataShown)
     problem: str = ""
     alerts: Mapping[str, object] = field(default_factory=dict[str, object])
 
@@ -41,13 +46,16 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
 
     A position without a usable quote is shown at its mark of the last close.
     """
-    positions, value = _positions(state, shown.quotes)
-    equity = state.portfolio.cash_micros + value + state.portfolio.receivable_micros
+    positions, portfolio = _positions(state, shown.quotes), state.portfolio
+    equity = portfolio.cash_micros + sum(positions.values) + portfolio.receivable_micros
+    total = equity - state.capital_micros
     day = state.day or state.last_day
     return {
         "mode": shown.mode.value,
         "account": shown.account,
         "broker": shown.broker,
+        "strategy": {"name": shown.strategy, "type": shown.strategy_type or None},
+        "started_at": None if state.started_at is None else instant_text(state.started_at),
         "engine_status": shown.status,
         "problem": shown.problem,
         "connection": _connection(shown.health),
@@ -57,12 +65,16 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
         "equity": equity / 1e6,
         "cash": state.portfolio.cash_micros / 1e6,
         "day_pnl": _day_profit(state, equity) / 1e6,
-        "total_pnl": (equity - state.capital_micros) / 1e6,
-        "positions": positions,
+        "total_pnl": total / 1e6,
+        "unrealised_pnl": positions.profit / 1e6,
+        "realised_pnl": (total - positions.profit) / 1e6,
+        "positions": positions.weigh(equity),
         "open_orders": [_order(order) for order in state.open_orders],
         "fills": [] if day is None else [_fill(fill) for fill in day.fills],
         "fills_session": None if day is None else day.session.isoformat(),
         "limits": [_limit(each) for each in headroom(shown.gate, shown.limits)],
+        **_data(shown.data),
+        "last_decision": _last_decision(state),
         "next_run": None if shown.next_run is None else shown.next_run.isoformat(),
         "commands": list(shown.outcomes),
         "pending_commands": _pending_commands(state),
@@ -85,35 +97,80 @@ def engine_status(state: WorkerState, *, connected: bool) -> str:
     return "monitoring" if connected else "disconnected"
 
 
-def _positions(
-    state: WorkerState, quotes: Mapping[str, PriceQuote]
-) -> tuple[list[dict[str, object]], int]:
-    """A row for every position, and what they are worth together in micros."""
-    rows: list[dict[str, object]] = []
-    whole = 0
+@dataclass(slots=True)
+class _Positions:
+    """A row for every position, and what they are worth and have won together, in micros."""
+
+    rows: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
+    values: list[int] = field(default_factory=list[int])
+    profit: int = 0
+
+    def weigh(self, equity: int) -> list[dict[str, object]]:
+        """The rows with the weight of each position; None where the equity is not above 0."""
+        a_micro = 1e6 / equity if equity > 0 else None
+        for row, value in zip(self.rows, self.values, strict=True):
+            row["weight"] = None if a_micro is None else round(value * a_micro) / 1e6
+        return self.rows
+
+
+def _positions(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> _Positions:
+    """Every position at its quote, or at its mark where there is none that can be used.
+
+    Written out in one loop: there may be thousands of them every second.
+    """
+    found, portfolio, none = _Positions(), state.portfolio, QuoteKind.NONE
+    costs, rows, values = portfolio.average_costs, found.rows, found.values
     # Most quotes are of one instant and kind, and their texts are what costs.
-    at: datetime | None = None
-    at_text: str | None = None
-    kinds = {kind: kind.value for kind in QuoteKind}
-    for symbol, shares, mark in state.portfolio.holdings:
-        quote = quotes.get(symbol)
-        if quote is not None and quote.at != at:
-            at, at_text = quote.at, quote.at.isoformat()
-        usable = quote is not None and quote.kind is not QuoteKind.NONE and quote.price_micros > 0
-        price = quote.price_micros if quote and usable else mark
+    at, at_text, kind, kind_text = None, None, none, none.value
+    for symbol, shares, price in portfolio.holdings:
+        quote, cost = quotes.get(symbol), costs[symbol]
+        if quote is not None:
+            if quote.at != at:
+                at, at_text = quote.at, quote.at.isoformat()
+            if quote.kind is not kind:
+                kind, kind_text = quote.kind, quote.kind.value
+            if kind is not none and quote.price_micros > 0:
+                price = quote.price_micros
         value = shares * price
-        whole += value
+        profit = value - round(shares * cost)
+        values.append(value)
+        found.profit += profit
         rows.append(
             {
                 "symbol": symbol,
                 "shares": shares,
                 "price": price / 1e6,
                 "value": value / 1e6,
-                "price_kind": "mark" if quote is None else kinds[quote.kind],
+                "average_cost": round(cost) / 1e6,
+                "unrealised_pnl": profit / 1e6,
+                "price_kind": "mark" if quote is None else kind_text,
                 "price_at": None if quote is None else at_text,
             }
         )
-    return rows, whole
+    return found
+
+
+def _data(data: DataShown) -> dict[str, object]:
+    """What the worker trades on, and what is wrong with it."""
+    return {
+        "dataset": data.dataset,
+        "data_version": data.version,
+        "data_last_session": None if data.last_session is None else data.last_session.isoformat(),
+        "data_problem": data.problem,
+    }
+
+
+def _last_decision(state: WorkerState) -> dict[str, object]:
+    """What was decided last, and when by the clock of the worker."""
+    taken, at = state.last_decision, state.decided_at
+    return {
+        "session": None if taken is None else taken.session.isoformat(),
+        "at": None if at is None else instant_text(at),
+        "target": None if taken is None else taken.target.value,
+        "reason": None if taken is None else taken.reason,
+        "orders": None if taken is None else taken.orders,
+        "data_version": None if taken is None else taken.data_version or None,
+    }
 
 
 def _order(order: LiveOrder) -> dict[str, object]:

@@ -211,16 +211,18 @@ class FreshBridge:
         Raises
         ------
         DataOnItsWay
-            If newer data are published and not read yet.
+            If newer data are published and not read yet, or nobody can say what is published.
         DataRefused
             If the data are too old.
         """
         data, published = self._feed.data, self._feed.published
+        if published is None:
+            raise DataOnItsWay("which data are published is not known at this moment")
         if published != data.version:
             raise DataOnItsWay(
                 "newer data are published and not read yet",
                 expected=f"version {data.version}",
-                found=published or "not known",
+                found=published,
             )
         row = _row_before(data.market, session)
         age = self._age(data.market, row, session)

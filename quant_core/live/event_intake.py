@@ -28,15 +28,20 @@ from quant_core.brokers.port import (
     OrderSeen,
 )
 from quant_core.foundation.errors import InvariantBroken
+from quant_core.foundation.types import Session
 from quant_core.live.chronicle import Chronicle
 from quant_core.live.journal_account import AccountMoved, BrokerRead, DuesPaid, FractionSettled
 from quant_core.live.journal_entries import Body, Noted, RiskStateChanged
 from quant_core.live.journal_kinds import TradingState
 from quant_core.live.journal_orders import FillReceived
+from quant_core.live.known_moves import session_of
 from quant_core.live.order_desk import Post, hinted_bodies
 from quant_core.live.order_life import LiveOrder, OrderStage
 from quant_core.live.worker_state import LedgerBody, WorkerState, move_ledger
 from quant_core.notify.port import Alert, Severity
+
+PUT_AWAY = "put_away"
+"""Topic of a note that says what was not booked."""
 
 
 @dataclass(slots=True)
@@ -106,7 +111,11 @@ class EventIntake:
         """
         theirs, state = {e.execution_id for e in executions}, self._chronicle.state
         gone = {f.reference for f in state.fills_since_close if f.execution not in theirs}
-        missing = [e for e in executions if e.execution_id not in state.seen]
+        missing = [
+            e
+            for e in executions
+            if e.execution_id not in state.seen and state.seen.takes(e.session)
+        ]
         missing = [e for e in missing if e.reference not in gone]
         made = 0
         for executed in missing:
@@ -162,13 +171,16 @@ class EventIntake:
         return batch.made
 
     def _record(self, bodies: Sequence[Body]) -> None:
-        """Journal entries; a halt among them is told to a person."""
+        """Journal entries; a halt among them, or what was not booked, is told to a person."""
         self._chronicle.record(bodies)
         at = self._chronicle.state.last_at
         for body in bodies:
             if isinstance(body, RiskStateChanged) and at is not None:
                 title = "Somebody else trades this account"
                 self._post(Alert("foreign_order", Severity.CRITICAL, title, body.reason, at))
+            if isinstance(body, Noted) and body.topic == PUT_AWAY and at is not None:
+                title = "The broker told of a session that was put away long ago"
+                self._post(Alert(PUT_AWAY, Severity.WARNING, title, body.text, at))
 
     def _mark_read(self, made: int) -> None:
         """How far the events are in the journal; costs an entry only where there was another."""
@@ -215,7 +227,7 @@ class _Batch:
             case CommissionCharged(execution_id=name):
                 return self._knows(name)
             case AccountChanged() | DuePaid() | FractionPaid():
-                return self._knows(body.event_id) or self._move(body.event_id, _entry(body))
+                return self._knows(body.event_id) or self._account(body.event_id, _entry(body))
             case OrderSeen():
                 return self._seen_order(body)
             case Notice(code=code, text=text):
@@ -231,10 +243,24 @@ class _Batch:
         name = executed.execution_id
         if self._knows(name):
             return True
+        if not self._state.seen.takes(executed.session):
+            return self._refuse(name, executed.session)
         charged = executed.commission_micros
         commission = self._commissions.get(name) if charged is None else charged
         fill = _fill(executed, commission, corrects)
         return fill is not None and self._move(name, fill)
+
+    def _account(self, name: str, body: LedgerBody) -> bool:
+        session = session_of(body)
+        if session is not None and not self._state.seen.takes(session):
+            return self._refuse(name, session)
+        return self._move(name, body)
+
+    def _refuse(self, name: str, session: Session) -> bool:
+        """Nobody knows any more whether it was booked: it is not booked, and books will differ."""
+        text = f"{name} of {session}, which was put away: not booked, the books tell whether it was"
+        self.bodies.append(Noted(PUT_AWAY, text))
+        return True
 
     def _move(self, name: str, body: LedgerBody) -> bool:
         """Let the trial make a move; where it cannot, it is made anew without it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
+from quant_core.brokers.port import PriceQuote, QuoteKind
 from quant_core.live.journal_kinds import TradingState as JournalledState
 from quant_core.live.journal_orders import OrderIntent as PlannedOrder
 from quant_core.live.order_life import LiveOrder, OrderStage
@@ -23,6 +25,7 @@ from quant_core.risk.gate_inputs import (
     SentOrder,
     TradingState,
 )
+from quant_core.trading.orders import Side
 
 VOLUME_SESSIONS = 20
 MINUTE = 60.0
@@ -76,7 +79,8 @@ class Moment:
     ``cut_off`` is the instant at which the session takes no more of the orders;
     ``reconciled_at`` the last time the books agreed, None while they do not;
     ``equity_micros`` the account at the latest prices, None where nobody valued it since
-    the last close; ``restricted`` the names that may not be traded today.
+    the last close; ``restricted`` the names that may not be traded today; ``quotes`` what
+    the broker says of the names, empty where it was not asked.
     """
 
     now: datetime
@@ -94,6 +98,12 @@ class Moment:
     sent: SendTimes = field(default_factory=SendTimes)
     market: Market | None = None
     row: int = 0
+    quotes: Mapping[str, PriceQuote] = field(default_factory=dict[str, PriceQuote])
+
+    def quote(self, symbol: str) -> PriceQuote | None:
+        """The broker's price of a name; None where it has none."""
+        quote = self.quotes.get(symbol)
+        return None if quote is None or quote.kind is QuoteKind.NONE else quote
 
 
 def is_flat(purpose: str) -> bool:
@@ -101,20 +111,49 @@ def is_flat(purpose: str) -> bool:
     return purpose.startswith(OrderPurpose.FLAT.value)
 
 
-def gate_intent(planned: PlannedOrder) -> OrderIntent:
-    """A planned order in the words of the gate: judged by the close it was sized with."""
+def gate_intent(planned: PlannedOrder, moment: Moment) -> OrderIntent:
+    """A planned order in the words of the gate.
+
+    It is judged by the broker's price: one of the market is as old as it is, a last close
+    (frozen or delayed) as old as the data. Without one it is judged by the close it was
+    sized with, and so is an order of FLAT, whatever is quoted: it has to work without quotes.
+    """
     purpose = OrderPurpose.FLAT if is_flat(planned.purpose) else OrderPurpose(planned.purpose)
+    reference = _reference(planned, moment)
     return OrderIntent(
         symbol=planned.symbol,
         side=planned.side,
         quantity=planned.shares,
         limit_price_micros=planned.limit_micros,
-        reference_price_micros=planned.signal_price_micros,
-        reference_age_seconds=None,
+        reference_price_micros=reference.price_micros,
+        reference_age_seconds=reference.age_seconds,
         purpose=purpose,
         rebalance_id=f"{planned.session}-{planned.purpose}",
-        reference=ReferenceKind.CLOSE,
+        reference=reference.kind,
+        sized_price_micros=planned.signal_price_micros,
     )
+
+
+class _Reference(NamedTuple):
+    """The price an order is judged by, and the close it is compared with, if there are two."""
+
+    price_micros: int
+    kind: ReferenceKind
+    age_seconds: float | None
+    close_micros: int | None
+
+
+def _reference(planned: PlannedOrder, moment: Moment) -> _Reference:
+    close = planned.signal_price_micros
+    if is_flat(planned.purpose):
+        return _Reference(close, ReferenceKind.CLOSE, None, close)
+    quote = moment.quote(planned.symbol)
+    if quote is None:
+        return _Reference(close, ReferenceKind.CLOSE, None, None)
+    if quote.kind is QuoteKind.LIVE:
+        age = _age(moment.now, quote.at)
+        return _Reference(quote.price_micros, ReferenceKind.QUOTE, age, close)
+    return _Reference(quote.price_micros, ReferenceKind.CLOSE, None, close)
 
 
 def gate_inputs(state: WorkerState, batch: Sequence[PlannedOrder], moment: Moment) -> GateInputs:
@@ -141,9 +180,9 @@ def gate_inputs(state: WorkerState, batch: Sequence[PlannedOrder], moment: Momen
             symbol: MarkedPosition(shares, mark or None)
             for symbol, shares, mark in state.portfolio.holdings
         },
-        open_orders=tuple(_open_order(order) for order in others),
+        open_orders=tuple(_open_order(order, moment) for order in others),
         average_volumes=_average_volumes(batch, moment),
-        previous_closes={planned.symbol: planned.signal_price_micros for planned in batch},
+        previous_closes={each.symbol: _reference(each, moment).close_micros for each in batch},
         orders_last_minute=sum(age < MINUTE for age in ages.values()),
         orders_today=len(today),
         turnover_today_micros=sum(fill.fill().notional_micros for fill in fills),
@@ -158,20 +197,49 @@ def gate_inputs(state: WorkerState, batch: Sequence[PlannedOrder], moment: Momen
 
 
 def _parents(batch: Sequence[PlannedOrder], state: WorkerState) -> Mapping[str, ParentOrder]:
-    """The change each name's orders ask for; a cover and a buy of one name add up."""
-    parents: dict[str, ParentOrder] = {}
-    for planned in batch:
-        held = state.portfolio.shares_of(planned.symbol)
-        parent = parents.get(planned.symbol, ParentOrder(held, held, 0))
-        change = planned.shares if planned.side.is_buy else -planned.shares
-        target = (parent.target_shares or 0) + change
-        parents[planned.symbol] = replace(parent, target_shares=target)
-    return parents
+    """What the decision asks for in each name of a batch, and what was sent of it.
+
+    The decision is that of the journal, completed by the batch: orders of the session that
+    were refused are not part of it any more, a cover and a buy of one name add up. It started
+    from what is held now without the fills since the last close, whoever caused these.
+    """
+    decided = [planned for planned in batch if not is_flat(planned.purpose)]
+    asked = {planned.reference: planned for planned in decided}
+    started = {each.symbol: state.portfolio.shares_of(each.symbol) for each in decided}
+    for fill in state.fills_since_close if decided else ():
+        if fill.symbol in started:
+            started[fill.symbol] -= _signed(fill.side, fill.shares)
+    children = dict.fromkeys(started, 0)
+    for session in {planned.session for planned in decided}:
+        for order in state.orders_of(session):
+            name, symbol = order.intent.reference, order.intent.symbol
+            if name in asked or symbol not in started or not _counts(order):
+                continue
+            asked[name] = order.intent
+            children[symbol] += order.filled + order.remaining
+    changes = dict.fromkeys(started, 0)
+    for intent in asked.values():
+        changes[intent.symbol] += _signed(intent.side, intent.shares)
+    return {
+        symbol: ParentOrder(start, start + changes[symbol], children[symbol])
+        for symbol, start in started.items()
+    }
 
 
-def _open_order(order: LiveOrder) -> OpenOrder:
-    price = max(order.intent.limit_micros or 0, order.intent.signal_price_micros)
-    return OpenOrder(order.symbol, order.intent.side, order.remaining, price or None)
+def _counts(order: LiveOrder) -> bool:
+    """Whether an order is part of what the decision asks for."""
+    return order.stage is not OrderStage.REJECTED and not is_flat(order.intent.purpose)
+
+
+def _signed(side: Side, shares: int) -> int:
+    return shares if side.is_buy else -shares
+
+
+def _open_order(order: LiveOrder, moment: Moment) -> OpenOrder:
+    quote, intent = moment.quote(order.symbol), order.intent
+    quoted = 0 if quote is None else quote.price_micros
+    price = max(intent.limit_micros or 0, intent.signal_price_micros, quoted)
+    return OpenOrder(order.symbol, intent.side, order.remaining, price or None)
 
 
 def _was_sent(order: LiveOrder) -> bool:

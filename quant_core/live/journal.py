@@ -63,6 +63,8 @@ class Verification:
     last_hash: str
     first_problem: str
     torn_bytes: int = 0
+    error: JournalDamaged | None = None
+    """The first problem by its parts, for a reader of another language."""
 
 
 class Journal:
@@ -91,7 +93,7 @@ class Journal:
         self._now = now
         self._limits = limits
         self._writing = threading.Lock()
-        self._link = Link()
+        self._link: Link | Entry = Link()
         self._segment = 0
         self._size = 0
         self._file = -1
@@ -242,7 +244,7 @@ class Journal:
                 fix="give every account a folder of its own",
             )
         _check_anchor(entry, anchor, self._folder)
-        self._link = Link(entry.seq, entry.hash)
+        self._link = entry
 
     def _reopen(self, number: int, torn: TornTail | None) -> None:
         path = segment_path(self._folder, number)
@@ -349,10 +351,11 @@ def verify(folder: Path, anchor: Anchor | None = None) -> Verification:
         if link.seq == 0 and torn is None:
             raise damaged("there is no journal here", str(folder), "at least one file", "")
     except JournalDamaged as error:
-        return Verification(False, link.seq, link.hash, str(error))
+        return Verification(False, link.seq, link.hash, str(error), error=error)
     if torn is not None:
         problem = damaged("the last line is torn", str(folder), "a line feed", str(torn))
-        return Verification(False, link.seq, link.hash, str(problem), len(torn.content))
+        size = len(torn.content)
+        return Verification(False, link.seq, link.hash, str(problem), size, problem)
     return Verification(True, link.seq, link.hash, "")
 
 
@@ -368,7 +371,7 @@ def _check_anchor(entry: Entry, anchor: Anchor | None, folder: Path) -> None:
         raise damaged(problem, str(folder), anchor.hash, entry.hash)
 
 
-def _check_length(link: Link, anchor: Anchor | None, folder: Path) -> None:
+def _check_length(link: Link | Entry, anchor: Anchor | None, folder: Path) -> None:
     if anchor is not None and link.seq < anchor.count:
         raise damaged(
             "the end of the journal was cut off",

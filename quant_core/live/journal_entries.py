@@ -236,6 +236,14 @@ class RiskStateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LossesBegun:
+    """Losses are measured from this equity: the first valuation after a person resumed."""
+
+    kind: ClassVar[Kind] = Kind.LOSSES_BEGUN
+    equity_micros: int
+
+
+@dataclass(frozen=True, slots=True)
 class LimitBreached:
     """A limit said no to an order; ``hard`` limits cannot be waived."""
 
@@ -297,7 +305,13 @@ CommandBody: TypeAlias = (
     CommandReceived | CommandExecuting | CommandDone | CommandRefused | CommandRepeated
 )
 RiskBody: TypeAlias = (
-    BreakerMoved | RiskStateChanged | LimitBreached | KillLatchSet | KillLatchCleared | Reconciled
+    BreakerMoved
+    | RiskStateChanged
+    | LossesBegun
+    | LimitBreached
+    | KillLatchSet
+    | KillLatchCleared
+    | Reconciled
 )
 Body: TypeAlias = WorkerBody | SessionBody | OrderBody | AccountBody | CommandBody | RiskBody
 

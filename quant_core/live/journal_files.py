@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -92,20 +92,20 @@ def scan(folder: Path) -> Iterator[Entry | TornTail]:
         At the first line, or missing file, that breaks the chain.
     """
     numbers = segment_numbers(folder)
-    account, link = "", Link()
+    account = ""
+    link: Link | Entry = Link()
     for number, expected in zip(numbers, range(1, len(numbers) + 1), strict=True):
         path = segment_path(folder, number)
         if number != expected:
             name = segment_path(folder, expected).name
             raise damaged("a file of the journal is missing", str(folder), name, path.name)
-        for item in _scan_segment(path, number, link):
-            if isinstance(item, TornTail):
-                if number != numbers[-1]:
-                    raise damaged("a file of the journal ends in half a line", str(path), "", "")
-            else:
-                account = _checked_account(item, account, str(path))
-                link = Link(item.seq, item.hash)
-            yield item
+        ended, account = yield from _scan_segment(path, number, link, account)
+        if isinstance(ended, TornTail):
+            if number != numbers[-1]:
+                raise damaged("a file of the journal ends in half a line", str(path), "", "")
+            yield ended
+            return
+        link = ended
 
 
 def lock_folder(folder: Path) -> int:
@@ -243,19 +243,23 @@ def _anchor(members: dict[str, object]) -> Anchor:
     return Anchor(account, count, digest, at)
 
 
-def _scan_segment(path: Path, number: int, link: Link) -> Iterator[Entry | TornTail]:
-    offset = 0
+def _scan_segment(
+    path: Path, number: int, before: Link | Entry, account: str
+) -> Generator[Entry, None, tuple[Link | Entry | TornTail, str]]:
+    """The entries of a file; in the end its last one, or a torn tail, and whose journal it is."""
+    offset, name = 0, str(path)
     with path.open("rb") as stream:
         for row, line in enumerate(stream, start=1):
-            where = f"{path}:{row}"
+            where = f"{name}:{row}"
             if not line.endswith(b"\n"):
-                yield TornTail(number, offset, line)
-                return
-            entry = decode_line(line[:-1], link, where)
-            _check_header(entry, number, row, where)
-            link = Link(entry.seq, entry.hash)
+                return TornTail(number, offset, line), account
+            before = decode_line(line[:-1], before, where)
+            if row == 1 or isinstance(before.body, SegmentOpened):
+                _check_header(before, number, row, where)
+                account = _checked_account(before, account, name)
             offset += len(line)
-            yield entry
+            yield before
+    return before, account
 
 
 def _check_header(entry: Entry, number: int, row: int, where: str) -> None:

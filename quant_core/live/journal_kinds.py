@@ -35,6 +35,7 @@ class Kind(StrEnum):
     COMMAND_REPEATED = "command_repeated"
     BREAKER = "breaker"
     RISK_STATE = "risk_state"
+    LOSSES_BEGUN = "losses_begun"
     LIMIT_BREACH = "limit_breach"
     KILL_SET = "kill_set"
     KILL_CLEARED = "kill_cleared"

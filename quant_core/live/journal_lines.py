@@ -12,11 +12,18 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from quant_core.live.journal_codec import Misfit, body_document, body_of
 from quant_core.live.journal_entries import BODIES, JOURNAL_SCHEMA, Body
 from quant_core.live.journal_errors import JournalDamaged
 from quant_core.live.journal_kinds import Kind
+from quant_core.live.journal_patterns import (
+    NotPlain,
+    RecordPattern,
+    body_pattern,
+    plain_instant,
+)
 from quant_core.live.json_text import (
     NotStrictJson,
     as_object,
@@ -30,6 +37,9 @@ GENESIS = "0" * 64
 """What the first entry has in place of the hash before it."""
 
 _MEMBERS = ["seq", "at", "kind", "body", "prev", "hash"]
+_HEAD = re.compile(
+    r'\{"seq":([1-9][0-9]{0,17}),"at":"([^"]*)","kind":"([a-z_]{1,40})","body":', re.ASCII
+)
 _END = re.compile(rb',"hash":"([0-9a-f]{64})"\}\Z')
 _END_LENGTH = len(',"hash":""}') + 64
 
@@ -58,7 +68,7 @@ class Link:
     hash: str = GENESIS
 
 
-def encode_line(body: Body, at: datetime, before: Link) -> tuple[Entry, bytes]:
+def encode_line(body: Body, at: datetime, before: Link | Entry) -> tuple[Entry, bytes]:
     """The entry that follows ``before``, and its line.
 
     Raises
@@ -79,7 +89,7 @@ def encode_line(body: Body, at: datetime, before: Link) -> tuple[Entry, bytes]:
     return entry, hashed[:-1] + f',"hash":"{digest}"}}\n'.encode("ascii")
 
 
-def decode_line(line: bytes, before: Link, where: str) -> Entry:
+def decode_line(line: bytes, before: Link | Entry, where: str) -> Entry:
     """The entry of a line, without its line feed, that has to follow ``before``.
 
     Raises
@@ -87,10 +97,13 @@ def decode_line(line: bytes, before: Link, where: str) -> Entry:
     JournalDamaged
         If the line was altered, does not follow, or says what this version cannot read.
     """
+    digest = hashlib.sha256(line[:-_END_LENGTH] + b"}").hexdigest()
+    plain = _plain_entry(line, digest, before)
+    if plain is not None:
+        return plain
     end = _END.search(line)
     if end is None:
         raise damaged("a line does not end in its hash", where, "", repr(line[-40:]))
-    digest = hashlib.sha256(line[:-_END_LENGTH] + b"}").hexdigest()
     if digest != end[1].decode("ascii"):
         raise damaged(
             "a line was altered: its hash is another", where, digest, str(end[1], "ascii")
@@ -108,6 +121,40 @@ def decode_line(line: bytes, before: Link, where: str) -> Entry:
     return Entry(before.seq + 1, at, _body(members, where), before.hash, digest)
 
 
+def _plain_entry(line: bytes, digest: str, before: Link | Entry) -> Entry | None:
+    """The entry of a line in the usual form; None where only the strict reader can tell.
+
+    It is taken when its number is the next one, it ends in the hash of the line before and in
+    the one that its own bytes have, and each byte between is what its kind asks for.
+    """
+    tail = f',"prev":"{before.hash}","hash":"{digest}"}}'
+    if not line.endswith(tail.encode("ascii")) or not line.isascii():
+        return None
+    text = line.decode("ascii")
+    head = _HEAD.match(text)
+    pattern = None if head is None else _pattern(head[3])
+    if head is None or pattern is None or int(head[1]) != before.seq + 1:
+        return None
+    read = pattern.body(text, head.end())
+    if read is None:
+        return None
+    body, end = read
+    if end + len(tail) != len(text):
+        return None
+    try:
+        at = plain_instant(head[2])
+    except NotPlain:
+        return None
+    return Entry(before.seq + 1, at, body, before.hash, digest)
+
+
+@cache
+def _pattern(name: str) -> RecordPattern | None:
+    """The pattern of a kind; the header of a file has none, its version is looked at."""
+    found = name in BODIES and name != Kind.SEGMENT
+    return body_pattern(BODIES[Kind(name)]) if found else None
+
+
 def damaged(problem: str, where: str, expected: str, found: str) -> JournalDamaged:
     """The error for a journal that is not what was written."""
     return JournalDamaged(
@@ -119,7 +166,7 @@ def damaged(problem: str, where: str, expected: str, found: str) -> JournalDamag
     )
 
 
-def _check_place(members: dict[str, object], before: Link, where: str) -> None:
+def _check_place(members: dict[str, object], before: Link | Entry, where: str) -> None:
     """Whether the line is the next one; a gap is a missing line, a step back a moved one."""
     seq, prev = members["seq"], members["prev"]
     if type(seq) is not int or seq != before.seq + 1:

@@ -1,7 +1,8 @@
 """Losses that take the right to trade away, looked at by the latest prices and at every close.
 
 What is recorded is the state and why; the numbers behind it are the day's start and the
-highest equity of the worker's state, so that a start from the journal reaches the same.
+highest equity of the worker's state. After a resumption both are the equity of the first
+valuation, which is recorded as well: a start from the journal reaches the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from quant_core.brokers.port import PriceQuote, QuoteKind
 from quant_core.foundation.money import format_micros
 from quant_core.live.chronicle import Chronicle
 from quant_core.live.gate_view import STATES
-from quant_core.live.journal_entries import Body, RiskStateChanged
+from quant_core.live.journal_entries import Body, LossesBegun, RiskStateChanged
 from quant_core.live.order_desk import Post
 from quant_core.live.worker_state import WorkerState
 from quant_core.notify.port import Alert, Severity
@@ -71,8 +72,9 @@ class LossWatch:
         """Look at the losses after a valuation within a session, or between two."""
         state = self._chronicle.state
         self.equity_micros = equity_micros
-        if equity_micros is not None:
-            state.begin_losses(equity_micros)
+        if equity_micros is not None and state.losses_begin:
+            # Journalled, or a restart would forget what was lost before it.
+            self._chronicle.record([LossesBegun(equity_micros)])
         before = STATES[state.trading_state]
         reached = next_trading_state(
             before, equity_micros, state.day_start_micros, state.peak_micros, self._limits

@@ -3,7 +3,7 @@
 1. :func:`reference_of` - an order's name follows from what it is for, so that a decision
    taken again plans the same orders and not new ones.
 2. :meth:`OrderDesk.send` - gate, one fsync for all intents, then one call an order.
-3. :meth:`OrderDesk.resolve` - orders of unknown fate: the broker is asked, nothing resent.
+3. An order whose answer was lost is of unknown fate and handed over: nothing is resent here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from quant_core.brokers.port import (
     Accepted,
@@ -33,7 +33,6 @@ from quant_core.live.journal_entries import Body, LimitBreached
 from quant_core.live.journal_kinds import OrderEnd
 from quant_core.live.journal_orders import (
     CancelRequested,
-    OrderAbsent,
     OrderAcknowledged,
     OrderBody,
     OrderEnded,
@@ -41,7 +40,7 @@ from quant_core.live.journal_orders import (
     OrderRejected,
     OrderUnknown,
 )
-from quant_core.live.order_life import LiveOrder, Looks, OrderStage
+from quant_core.live.order_life import LiveOrder, OrderStage
 from quant_core.notify.port import Alert, Severity
 from quant_core.risk.limit_values import Limits
 from quant_core.risk.limits import Verdict, judge_batch
@@ -118,8 +117,8 @@ class OrderDesk:
         Of the gate.
     post : callable
         Takes alerts.
-    settle : timedelta
-        Distance of the two looks that prove an order absent.
+    lost : callable
+        Takes the reference of an order whose answer was lost, and the epoch on which it left.
     write_ahead : bool
         False only in the drill that shows what happens without it.
     """
@@ -130,7 +129,7 @@ class OrderDesk:
         chronicle: Chronicle,
         limits: Limits,
         post: Post,
-        settle: timedelta,
+        lost: Callable[[str, int], object],
         *,
         write_ahead: bool = True,
     ) -> None:
@@ -138,9 +137,10 @@ class OrderDesk:
         self._chronicle = chronicle
         self._limits = limits
         self._post = post
-        self._settle = settle
+        self._lost = lost
         self._write_ahead = write_ahead
-        self._looks: dict[str, Looks] = {}
+        self.epoch = 0
+        """Of the connection on which orders leave."""
         self.holds_back: Callable[[OrderIntent], bool] = lambda _: False
         """Asked before each order leaves; True keeps it and those after it planned."""
 
@@ -188,34 +188,6 @@ class OrderDesk:
             ]
         )
 
-    @property
-    def unknown(self) -> list[LiveOrder]:
-        """Orders of unknown fate."""
-        orders = self._chronicle.state.open_orders
-        return [order for order in orders if order.stage is OrderStage.UNKNOWN]
-
-    async def resolve(self, now: datetime, epoch: int) -> None:
-        """Ask about every order of unknown fate; one that is proven absent may be sent.
-
-        Raises
-        ------
-        SourceUnreachable
-            If the broker does not answer; the orders stay unknown.
-        """
-        for order in self.unknown:
-            name = order.intent.reference
-            views = await self._broker.find(name)
-            if views:
-                self._looks.pop(name, None)
-                self._chronicle.record(found_bodies(order, views[-1]))
-                continue
-            looks = self._looks.get(name, Looks(epoch)).missed(now, epoch, self._settle)
-            self._looks[name] = looks
-            # What the broker once had is not absent: it is lost, and never sent again.
-            if looks.proven and not order.broker_order and not order.filled:
-                del self._looks[name]
-                self._chronicle.record([OrderAbsent(name)])
-
     def drop_planned(self, reason: str) -> None:
         """Orders that were never sent and shall not be any more."""
         planned = [
@@ -234,7 +206,7 @@ class OrderDesk:
 
     def _judged(self, planned: Sequence[OrderIntent], moment: Moment) -> tuple[Verdict, ...]:
         inputs = gate_inputs(self._chronicle.state, planned, moment)
-        return judge_batch([gate_intent(each) for each in planned], inputs, self._limits)
+        return judge_batch([gate_intent(each, moment) for each in planned], inputs, self._limits)
 
     def _refusals(
         self, planned: Sequence[OrderIntent], verdicts: Sequence[Verdict], now: datetime
@@ -289,8 +261,11 @@ class OrderDesk:
                 answer = fit if isinstance(fit, Rejected) else await self._broker.submit(fit)
             except Exception:
                 outcomes.append(OrderUnknown(intent.reference, "the call ended with an error"))
+                self._lost(intent.reference, self.epoch)
                 raise
             outcomes.append(_outcome(answer))
+            if isinstance(answer, Unknown):
+                self._lost(intent.reference, self.epoch)
 
     def _tell_rejected(self, outcomes: Sequence[Body], now: datetime) -> None:
         orders = self._chronicle.state.orders

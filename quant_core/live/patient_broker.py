@@ -127,7 +127,7 @@ class PatientBroker:
             return Unknown(intent.reference, _told(error))
 
     async def find(self, reference: str) -> tuple[OrderView, ...]:
-        """Everything under a reference."""
+        """Everything under a reference; an answer that is not whole raises, and goes on so."""
         return await self._within("find", lambda: self._broker.find(reference))
 
     async def cancel(self, reference: str) -> Cancelled:

@@ -59,6 +59,7 @@ class PresentRun:
         self._feed = feed
         self._post = post
         self._now = now
+        self._told = False
 
     async def trade(self, sleep: Callable[[float], Awaitable[object]]) -> None:
         """Trade until STOP; ``sleep`` waits for seconds."""
@@ -91,6 +92,15 @@ class PresentRun:
             self._feed.refuse()
             title, at = "Newer data cannot be used", self._now()
             self._post(Alert("data", Severity.CRITICAL, title, str(error), at))
+        self._tell_slow()
+
+    def _tell_slow(self) -> None:
+        """Say once that a look for newer data, or their reading, has no answer."""
+        problem, told = self._feed.problem, self._told
+        self._told = bool(problem)
+        if problem and not told:
+            title, text = "Newer data are not seen", f"{problem}: nothing is decided meanwhile"
+            self._post(Alert("data_slow", Severity.CRITICAL, title, text, self._now()))
 
     def _take(self, fresh: FreshData) -> None:
         """Trade on newer data from here on, unless the session at work is missing in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
@@ -62,6 +63,9 @@ async def replay(
     bridge, timetable = days
     await trader.start()
     while not trader.stopping:
+        # A venue in process never waits: only here the loop lets go of the time limits of
+        # calls that were answered, and hears that somebody interrupts.
+        await asyncio.sleep(0)
         clock.back_to_venue()
         await trader.step()
         if not trader.stopping:

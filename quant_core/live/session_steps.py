@@ -10,8 +10,8 @@ from quant_core.live.gate_view import is_flat
 from quant_core.live.journal_kinds import TradingState
 from quant_core.live.order_life import OrderStage
 from quant_core.live.present import Present
-from quant_core.live.reconcile import reconcile
-from quant_core.live.session_work import FAILURES, OURS, Desk, SessionWork
+from quant_core.live.reconcile import Reconciler
+from quant_core.live.session_work import FAILURES, OURS, BrokerNotReady, Desk, SessionWork
 from quant_core.live.timetable import DayTimes
 from quant_core.notify.port import Alert, Severity
 
@@ -28,10 +28,19 @@ class SessionSteps:
     desk : Desk
     bridge : DataBridge
     present : Present
+    books : Reconciler
     """
 
-    def __init__(self, work: SessionWork, desk: Desk, bridge: DataBridge, present: Present) -> None:
+    def __init__(
+        self,
+        work: SessionWork,
+        desk: Desk,
+        bridge: DataBridge,
+        present: Present,
+        books: Reconciler,
+    ) -> None:
         self._work = work
+        self._books = books
         self._desk = desk
         self._bridge = bridge
         self._present = present
@@ -115,8 +124,10 @@ class SessionSteps:
         if day is None or not await self.agree():
             return
         try:
-            await self._work.open_session(day, self._present.for_session(day))
+            await self._work.open_session(day, lambda: self._present.for_session(day))
             self.problem = ""
+        except BrokerNotReady as waiting:
+            self.problem = waiting.problem
         except OURS:
             raise
         except FAILURES as error:
@@ -211,20 +222,12 @@ class SessionSteps:
         SourceUnreachable
             If the broker does not answer.
         """
-        before = self._state.reconciled
-        finding = await reconcile(
-            self._desk.broker, self._desk.chronicle, self._desk.intake, quiet=True
-        )
+        finding = await self._books.look(self._present.now(), quiet=True)
         self._present.reconciled_at = self._present.now() if finding.agrees else None
         if finding.agrees:
             self.problem = "" if self.problem == self._differences else self.problem
             return True
         self.problem = self._differences = "; ".join(finding.differences[:3])
-        if self._state.reconciled != before:
-            title = "The broker's books are not those of the journal"
-            text = "\n".join(finding.differences)
-            at = self._present.now()
-            self._desk.post(Alert("reconcile", Severity.CRITICAL, title, text, at))
         return False
 
     def _failed(self, key: str, text: str, now: datetime) -> None:

@@ -7,11 +7,11 @@ left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from quant_core.brokers.port import BrokerPort
+from quant_core.brokers.port import BrokerPort, PriceQuote
 from quant_core.foundation.errors import (
     DataRefused,
     InvariantBroken,
@@ -68,6 +68,10 @@ OURS = (SourceUnreachable, ReconciliationError, InvariantBroken, JournalUnwritab
 """Failures that are not the strategy's: of the broker, and of the worker itself."""
 
 
+class BrokerNotReady(SourceUnreachable):
+    """The broker says of itself that it cannot be traded with: what it quotes says nothing."""
+
+
 def unfailing(post: Post, log: Callable[[str], object]) -> Post:
     """``post``, from which no failure comes back: an alert never keeps the worker from its work."""
 
@@ -109,13 +113,19 @@ class SessionWork:
         self._losses = losses
         self._state = desk.chronicle.state
 
-    async def open_session(self, day: DataDay, gate: GateMoment) -> None:
+    async def open_session(self, day: DataDay, present: Callable[[], GateMoment]) -> None:
         """Decide the orders of a session and send them; begun again, finish it.
+
+        ``present`` gives the moment at which the orders are judged: when the broker's prices
+        are there.
 
         Raises
         ------
         DataRefused
             If a decision was begun on another version of the data.
+        SourceUnreachable
+            If the broker does not quote, or (BrokerNotReady) cannot be traded with; nothing
+            new was journalled or sent then.
         QuantError, ArithmeticError, LookupError, TypeError, ValueError, ...
             What the strategy raises; nothing was journalled or sent then.
         """
@@ -125,7 +135,7 @@ class SessionWork:
         purpose = Purpose(desk.strategy, day.session, REBALANCE if day.scheduled else "exit")
         longest = desk.broker.capabilities.longest_reference
         planned = planned_orders(decision.orders, purpose, longest)
-        self._check_begun(_taken(day, decision, planned))
+        self._check_begun(_taken(day, decision, planned), planned)
         refused = _refused(decision, planned)
         names = {body.reference for body in refused}
         going = [intent for intent in planned if intent.reference not in names]
@@ -133,6 +143,8 @@ class SessionWork:
         recorded = names - state.orders.keys()
         unsendable = [intent for intent in planned if intent.reference in recorded]
         rejected = [body for body in refused if body.reference not in state.orders]
+        quotes = await self._quotes(going)
+        gate = replace(present(), quotes=quotes)
         await desk.orders.send(going, gate, [*before, *unsendable, *rejected])
         self._tell(decision.incidents, gate.now)
 
@@ -252,21 +264,46 @@ class SessionWork:
         except OURS as error:
             raise StrategyError("the strategy failed", found=repr(error)) from error
 
-    def _check_begun(self, taken: DecisionTaken) -> None:
+    async def _quotes(self, going: Sequence[OrderIntent]) -> Mapping[str, PriceQuote]:
+        """The broker's prices of the names to be judged and of those with open orders."""
+        orders, broker = self._state.orders, self._desk.broker
+        judged = [
+            intent.symbol
+            for intent in going
+            if intent.reference not in orders
+            or orders[intent.reference].stage is OrderStage.PLANNED
+        ]
+        if not judged:
+            return {}
+        beside = [order.symbol for order in self._state.open_orders]
+        quotes = await broker.quotes(list(dict.fromkeys([*judged, *beside])))
+        health = broker.health()
+        if not health.can_trade:
+            raise BrokerNotReady(f"the broker cannot be traded with: {health.reason}")
+        return quotes
+
+    def _check_begun(self, taken: DecisionTaken, planned: Sequence[OrderIntent]) -> None:
         """A decision that was begun is finished only if it is still the same one."""
         opened = self._state.day
         begun = None if opened is None else opened.decision
         if begun is None:
             return
-        now, before = ((d.target, dict(d.weights), d.orders) for d in (taken, begun))
-        if now != before:
-            raise StrategyError(
-                "the decision of this session was begun with other settings or another strategy",
-                expected=f"{before}"[:300],
-                found=f"{now}"[:300],
-                where=str(taken.session),
-                fix="nothing more is sent in this session; CANCEL what is open if it is unwanted",
-            )
+        orders = self._state.orders
+        known = [intent for intent in planned if intent.reference in orders]
+        sizes = {intent.reference: intent.shares for intent in known}
+        begun_sizes = {name: orders[name].intent.shares for name in sizes}
+        whole, begun_whole = ((d.target, dict(d.weights), d.orders) for d in (taken, begun))
+        for now, before in ((whole, begun_whole), (sizes, begun_sizes)):
+            if now != before:
+                raise StrategyError(
+                    "the decision of this session was begun with other settings or another "
+                    "strategy",
+                    expected=f"{before}"[:300],
+                    found=f"{now}"[:300],
+                    where=str(taken.session),
+                    fix="nothing more is sent in this session; CANCEL what is open if it is "
+                    "unwanted",
+                )
 
     def _missing(
         self, day: DataDay, decision: Decision, planned: Sequence[OrderIntent]

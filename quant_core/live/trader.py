@@ -12,21 +12,20 @@ A step never waits for anything but the broker, and for that no longer than its 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from quant_core.brokers.port import BrokerPort, PriceQuote
+from quant_core.brokers.port import PriceQuote
 from quant_core.foundation.errors import SourceUnreachable
 from quant_core.live.chronicle import Chronicle
+from quant_core.live.coming_session import coming_cut_off
 from quant_core.live.command_door import CommandDoor, OutcomeFile
 from quant_core.live.command_files import create_key
 from quant_core.live.command_work import CommandParts, CommandWork, FlatOrder
 from quant_core.live.commands import Addressee
 from quant_core.live.connection import Connection, LinkTerms
 from quant_core.live.dashboard_state import Shown, engine_status, state_document
-from quant_core.live.data_bridge import DataBridge
 from quant_core.live.event_intake import EventIntake
 from quant_core.live.gate_view import gate_inputs, is_flat
 from quant_core.live.ipc import (
@@ -36,21 +35,22 @@ from quant_core.live.ipc import (
     prepare_folder,
     sweep_litter,
 )
-from quant_core.live.journal import Journal, JournalLimits
+from quant_core.live.journal import Journal
 from quant_core.live.journal_entries import RiskStateChanged, WorkerStarted, WorkerStopped
 from quant_core.live.journal_errors import JournalUnwritable
-from quant_core.live.journal_kinds import Mode, TradingState
+from quant_core.live.journal_kinds import TradingState
 from quant_core.live.journal_orders import OrderIntent
 from quant_core.live.loss_watch import LossWatch, latest_equity
-from quant_core.live.order_desk import OrderDesk, Post
+from quant_core.live.order_desk import OrderDesk
+from quant_core.live.order_doubts import DoubtTerms, OrderDoubts
 from quant_core.live.present import Present
+from quant_core.live.reconcile import Patience, Reconciler
 from quant_core.live.session_steps import SessionSteps
 from quant_core.live.session_work import Desk, SessionWork, unfailing
-from quant_core.live.timetable import Timetable
+from quant_core.live.trader_parts import TraderParts as TraderParts
+from quant_core.live.trader_parts import TraderRules as TraderRules
 from quant_core.live.worker_state import WorkerState
 from quant_core.notify.port import Alert, Severity
-from quant_core.risk.limit_values import Limits
-from quant_core.trading_day import Brain
 
 MONITOR_MODE = "Entering Live Monitor Mode"
 """Said, exactly so, when the worker is up."""
@@ -62,50 +62,6 @@ RECONCILE_EVERY = timedelta(minutes=1)
 
 SESSIONS_KEPT = 20
 """Closed sessions whose orders the worker keeps in memory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraderRules:
-    """Durations and sizes of the worker."""
-
-    state_interval: timedelta = timedelta(seconds=1)
-    state_validity: timedelta = timedelta(seconds=5)
-    settle: timedelta = timedelta(seconds=5)
-    reconnect_first: timedelta = timedelta(seconds=1)
-    reconnect_most: timedelta = timedelta(seconds=60)
-    journal: JournalLimits = field(default_factory=JournalLimits)
-    write_ahead: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraderParts:
-    """Everything a worker is made of.
-
-    ``now`` is the exchange's present (history's, in a replay), ``wall`` the machine's.
-    ``alert_status`` tells for the state how the alerts do; ``mask`` blots secrets out of what
-    a failure says of itself.
-    """
-
-    folder: Path
-    account: str
-    capital_micros: int
-    mode: Mode
-    instance: str
-    strategy: str
-    code_hash: str
-    settings_hash: str
-    brain: Brain
-    broker: BrokerPort
-    bridge: DataBridge
-    timetable: Timetable
-    limits: Limits
-    post: Post
-    log: Callable[[str], object]
-    now: Callable[[], datetime]
-    wall: Callable[[], datetime]
-    rules: TraderRules = field(default_factory=TraderRules)
-    alert_status: Callable[[], Mapping[str, object]] = dict
-    mask: Callable[[str], str] = str
 
 
 class Trader:
@@ -138,16 +94,7 @@ class Trader:
 
     def _assemble(self) -> None:
         parts, rules = self._parts, self._parts.rules
-        self._chronicle = Chronicle(self._journal, self.state)
-        self._intake = EventIntake(parts.broker, self._chronicle, parts.post)
-        self._orders = OrderDesk(
-            parts.broker,
-            self._chronicle,
-            parts.limits,
-            parts.post,
-            rules.settle,
-            write_ahead=rules.write_ahead,
-        )
+        self._assemble_orders()
         desk = Desk(
             parts.strategy,
             parts.brain,
@@ -162,9 +109,9 @@ class Trader:
         present = Present(parts.account, parts.folder, parts.now, parts.timetable, self._losses)
         self._present = present
         terms = LinkTerms(parts.account, parts.mode, rules.reconnect_first, rules.reconnect_most)
-        self._link = Connection(desk, present, terms, parts.wall)
+        self._link = Connection(desk, present, self._books, terms, parts.wall)
         work = SessionWork(desk, self._losses)
-        self._steps = SessionSteps(work, desk, parts.bridge, present)
+        self._steps = SessionSteps(work, desk, parts.bridge, present, self._books)
         self._assemble_commands()
         state_path = parts.folder / STATE_FILE
         self._writer = StateWriter(state_path, parts.instance, rules.state_validity, parts.wall)
@@ -173,6 +120,22 @@ class Trader:
         self._reconciled_at = parts.wall()
         self._problem = ""
         self._ended = False
+
+    def _assemble_orders(self) -> None:
+        """What holds the broker's word against the journal: its events, its books, orders."""
+        parts, rules = self._parts, self._parts.rules
+        settle = rules.settle.total_seconds()
+        broker, post = parts.broker, parts.post
+        self._chronicle = Chronicle(self._journal, self.state)
+        self._intake = EventIntake(broker, self._chronicle, post)
+        patience = Patience(settle, parts.steady)
+        self._books = Reconciler(broker, self._chronicle, self._intake, post, patience)
+        terms = DoubtTerms(settle, parts.steady, parts.wall, self._is_late)
+        self._doubts = OrderDoubts(broker, self._chronicle, post, terms)
+        lost = self._doubts.answer_lost
+        self._orders = OrderDesk(
+            broker, self._chronicle, parts.limits, post, lost, write_ahead=rules.write_ahead
+        )
 
     def _assemble_commands(self) -> None:
         parts = self._parts
@@ -227,6 +190,7 @@ class Trader:
             self._commands.poll()
             if not self.stopping:
                 await self._guarded(self._trade)
+                self._doubts.tell_overdue()
             await self._write_state(always=False)
         except JournalUnwritable as error:
             self._cannot_go_on(error)
@@ -274,18 +238,22 @@ class Trader:
             await self._commands.carry_out(self._flat_order)
 
     async def _resolve(self) -> None:
-        """Ask about orders of unknown fate; at once twice, where no distance is asked for."""
-        for _ in range(2):
-            session = self._link.session
-            if self._orders.unknown and session is not None:
-                await self._orders.resolve(self._parts.now(), session.epoch)
+        """Ask about orders of unknown fate, on another connection where this one proves nothing."""
+        session = self._link.session
+        if self._doubts.orders and session is not None:
+            await self._doubts.resolve(session.epoch)
+            if self._doubts.needs_newer(session.epoch):
+                await self._link.renew()
 
     async def _keep_reconciled(self) -> None:
-        """Hold the books together every minute, and before orders of a FLAT are judged by them."""
+        """Hold the books together every minute, before a FLAT sells, and while they may lag."""
         wall, at = self._parts.wall(), self._present.reconciled_at
         stale = at is None or self._parts.now() - at >= RECONCILE_EVERY
+        # That nothing is left is not believed of books that were held together before.
+        nothing_left = not self.state.portfolio.held and not self.state.open_orders
+        asked_for = bool(self._commands.waiting) and (stale or nothing_left)
         due = not timedelta(0) <= wall - self._reconciled_at < RECONCILE_EVERY
-        if (self._commands.waiting and stale) or due:
+        if asked_for or due or self._books.in_doubt:
             self._reconciled_at = wall
             await self._steps.agree()
 
@@ -299,8 +267,13 @@ class Trader:
         """Whether an order stays here: for a command, or because its open is too near."""
         if self._commands.holds_back(intent):
             return True
-        cut_off = self._parts.timetable.of(intent.session).cut_off
-        return not is_flat(intent.purpose) and self._parts.now() >= cut_off
+        return not is_flat(intent.purpose) and self._is_late(intent)
+
+    def _is_late(self, intent: OrderIntent) -> bool:
+        """Whether the market the order was made for takes it no more."""
+        times = self._parts.timetable.of(intent.session)
+        last = times.closes if is_flat(intent.purpose) else times.cut_off
+        return self._parts.now() >= last
 
     def _lost(self, reason: str) -> None:
         self._link.lost(reason)
@@ -315,9 +288,9 @@ class Trader:
             self._lost(error.problem)
 
     def _flat_order(self) -> FlatOrder | None:
-        """For which session FLAT sells now; None where that is not known."""
+        """For which session FLAT sells now; None where that, or what is held, is not certain."""
         session = self._steps.selling_session()
-        if session is None:
+        if session is None or self._books.in_doubt:
             return None
         gate = self._present.for_flat(session)
         longest = self._parts.broker.capabilities.longest_reference
@@ -347,18 +320,23 @@ class Trader:
 
     def _shown(self) -> Shown:
         parts = self._parts
-        connected = self._link.session is not None
+        connected, data = self._link.session is not None, parts.data_shown()
+        cut_off = coming_cut_off(self.state, parts.bridge, parts.timetable, parts.now())
+        moment = self._present.moment(None, cut_off=cut_off)
         return Shown(
             now=parts.now(),
             mode=parts.mode,
             account=parts.account,
             broker=parts.broker.name,
+            strategy=parts.strategy,
+            strategy_type=parts.strategy_type,
+            data=data,
             status="stopped" if self._ended else engine_status(self.state, connected=connected),
             health=parts.broker.health(),
             quotes=self._quotes,
             next_run=self._steps.next_run(),
             outcomes=self._outcomes.section(),
-            gate=gate_inputs(self.state, (), self._present.moment(None, cut_off=None)),
+            gate=gate_inputs(self.state, (), replace(moment, data_age_sessions=data.age_sessions)),
             limits=parts.limits,
             problem=self._parts.mask(self._problem),
             alerts=parts.alert_status(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeAlias, get_args
+from typing import get_args
 
 from quant_core.foundation.errors import InvariantBroken, ReconciliationError
 from quant_core.foundation.types import Session
@@ -23,22 +23,23 @@ from quant_core.live.journal_entries import (
     DecisionTaken,
     KillLatchCleared,
     KillLatchSet,
+    LossesBegun,
     Reconciled,
     RiskStateChanged,
     SessionClosed,
     SessionOpened,
     ShortfallExplained,
+    WorkerStarted,
 )
 from quant_core.live.journal_kinds import TradingState
 from quant_core.live.journal_lines import Entry
 from quant_core.live.journal_orders import FillReceived, OrderBody, OrderIntent
+from quant_core.live.known_moves import KnownMoves, session_of
+from quant_core.live.ledger_moves import LedgerBody, move_again, move_ledger
 from quant_core.live.order_life import LiveOrder
 from quant_core.portfolio import Portfolio
 from quant_core.risk.breakers import BreakerState
 from quant_core.trading.account import Book
-
-LedgerBody: TypeAlias = FillReceived | AccountMoved | DuesPaid | FractionSettled
-"""The entries that move the ledger."""
 
 REBALANCE = "rebalance"
 """The reason of a decision that was due by the schedule."""
@@ -74,8 +75,8 @@ class WorkerState:
     capital_micros : int
         Cash the account began with.
     sessions_kept : int or None
-        Closed sessions whose orders are kept; older ones are put away, so that a worker
-        neither grows nor slows down with its history. None = all.
+        Closed sessions whose orders and moves are kept; older ones are put away, so that a
+        worker neither grows nor slows down with its history. None = all.
 
     Examples
     --------
@@ -97,10 +98,12 @@ class WorkerState:
         self.last_day: OpenDay | None = None
         """The last session that closed, as it was at its close."""
         self.days: list[ClosedDay] = []
+        """The sessions that closed and were not put away, oldest first."""
+        self.sessions_closed = 0
         self.orders: dict[str, LiveOrder] = {}
         self._open: dict[str, LiveOrder] = {}
         self._of_session: dict[Session, list[str]] = {}
-        self.seen: set[str] = set()
+        self.seen = KnownMoves()
         self.broker_read = 0
         self.kill_latched = False
         self.kill_reason = ""
@@ -112,18 +115,17 @@ class WorkerState:
         self.peak_micros: int | None = capital_micros
         self.day_start_micros: int | None = capital_micros
         """What losses are measured from; None from a resumption to the next valuation."""
+        self.last_decision: DecisionTaken | None = None
+        self.decided_at: datetime | None = None
         self.rebalanced: Session | None = None
         """The session of the last decision that was a rebalance."""
         self.first_rebalance: Session | None = None
         self.entries = 0
         self.last_at: datetime | None = None
+        self.started_at: datetime | None = None
+        """When the worker that writes the journal came up."""
         self._checkpoint = copy.deepcopy(self.portfolio)
         self._moves: list[LedgerBody] = []
-
-    @property
-    def sessions_closed(self) -> int:
-        """How many sessions are over."""
-        return len(self.days)
 
     @property
     def open_orders(self) -> list[LiveOrder]:
@@ -143,6 +145,8 @@ class WorkerState:
     def take(self, entry: Entry) -> None:
         """An entry of the journal, as it is read or was written."""
         self.entries, self.last_at = entry.seq, entry.at
+        if isinstance(entry.body, WorkerStarted):
+            self.started_at = entry.at
         self.apply(entry.body)
 
     def preview(self, session: Session, closes: dict[str, int]) -> Book:
@@ -157,12 +161,10 @@ class WorkerState:
         """A copy of the ledger as it was at the last close."""
         return copy.deepcopy(self._checkpoint)
 
-    def begin_losses(self, equity_micros: int) -> None:
-        """After a resumption: losses are measured from the equity of the first valuation."""
-        if self.day_start_micros is None:
-            self.day_start_micros = equity_micros
-        if self.peak_micros is None:
-            self.peak_micros = equity_micros
+    @property
+    def losses_begin(self) -> bool:
+        """Whether losses are measured anew, from an equity that is not known yet."""
+        return self.day_start_micros is None or self.peak_micros is None
 
     def fits(self, body: LedgerBody) -> bool:
         """Whether the ledger can take a move now, or something before it is still missing."""
@@ -186,7 +188,7 @@ class WorkerState:
         try:
             for move in self._moves:
                 fill = isinstance(move, FillReceived) and move.execution == body.corrects
-                _move_again(trial, body if fill else move)
+                move_again(trial, body if fill else move)
         except (InvariantBroken, KeyError):
             return False
         return True
@@ -211,15 +213,21 @@ class WorkerState:
         """
         if isinstance(body, ORDER_BODIES):
             self._apply_order(body)
+        else:
+            self._apply_other(body)
+
+    def _apply_other(self, body: Body) -> None:
         match body:
-            case FillReceived() | AccountMoved() | DuesPaid() | FractionSettled():
+            case AccountMoved() | DuesPaid() | FractionSettled():
                 self._apply_move(body)
             case BrokerRead(number=number):
                 self.broker_read = number
             case SessionOpened() | SessionClosed() | DecisionTaken() | BreakerMoved():
                 self._apply_session(body)
-            case KillLatchSet() | KillLatchCleared() | RiskStateChanged() | Reconciled():
+            case KillLatchSet() | KillLatchCleared() | RiskStateChanged() | LossesBegun():
                 self._apply_risk(body)
+            case Reconciled():
+                self.reconciled = body
             case ShortfallExplained():
                 self.shortfall = body
             case _:
@@ -236,6 +244,8 @@ class WorkerState:
             self._keep(self.orders[reference].after(body))
         elif not isinstance(body, FillReceived):  # a fill of an order that is not ours counts
             raise InvariantBroken("an entry about an order that was never planned", where=reference)
+        if isinstance(body, FillReceived):
+            self._apply_move(body)
 
     def _keep(self, order: LiveOrder) -> None:
         """An order as it now is; those that are open are found without a look at the others."""
@@ -247,21 +257,24 @@ class WorkerState:
             self._open.pop(reference, None)
 
     def _put_away(self) -> None:
-        """Forget the orders of sessions that closed long ago; the journal has them."""
+        """Forget sessions that closed long ago, their orders and moves; the journal has them.
+
+        One of which an order is still open is kept whole, and what was known of those after it.
+        """
         kept = self._sessions_kept
         if kept is None or len(self.days) <= kept:
             return
-        oldest = self.days[-kept].session
+        del self.days[:-kept]
+        oldest = self.days[0].session
         for session in [each for each in self._of_session if each < oldest]:
             if not any(self.orders[name].is_open for name in self._of_session[session]):
                 for name in self._of_session.pop(session):
                     del self.orders[name]
+        self.seen.put_away(min([oldest, *self._of_session]))
 
     def _apply_move(self, body: LedgerBody) -> None:
         key = body.execution if isinstance(body, FillReceived) else body.event_id
-        if key in self.seen:
-            raise InvariantBroken("a move of the ledger is journalled twice", found=key)
-        self.seen.add(key)
+        self.seen.add(key, session_of(body))
         if isinstance(body, FillReceived):
             if self.day is not None:
                 self.day.fills.append(body)
@@ -290,7 +303,7 @@ class WorkerState:
         self._forget(replaced)
         self.portfolio = copy.deepcopy(self._checkpoint)
         for move in self._moves:
-            _move_again(self.portfolio, move)
+            move_again(self.portfolio, move)
 
     def _forget(self, replaced: FillReceived) -> None:
         """The replaced fill counts neither for its order nor for the day."""
@@ -313,7 +326,8 @@ class WorkerState:
                     raise InvariantBroken(
                         "a decision for a session that is not open", where=str(body.session)
                     )
-                self.day.decision = body
+                self.day.decision = self.last_decision = body
+                self.decided_at = self.last_at
                 if body.reason == REBALANCE:
                     self.rebalanced = body.session
                     self.first_rebalance = self.first_rebalance or body.session
@@ -341,13 +355,14 @@ class WorkerState:
         self.book, self.day = book, None
         self.peak_micros = max(self.peak_micros or 0, book.equity_micros)
         self.day_start_micros = book.equity_micros
+        self.sessions_closed += 1
         self.days.append(ClosedDay(body.session, book.equity_micros, book.cash_micros))
         self._checkpoint = copy.deepcopy(self.portfolio)
         self._moves = []
         self._put_away()
 
     def _apply_risk(
-        self, body: KillLatchSet | KillLatchCleared | RiskStateChanged | Reconciled
+        self, body: KillLatchSet | KillLatchCleared | RiskStateChanged | LossesBegun
     ) -> None:
         match body:
             case KillLatchSet(source=source, reason=reason):
@@ -360,24 +375,8 @@ class WorkerState:
                     # A person resumed: the loss that halted must not halt again at once.
                     self.peak_micros = self.day_start_micros = None
                 self.trading_state, self.trading_reason = state, reason
-            case Reconciled():
-                self.reconciled = body
-
-
-def move_ledger(portfolio: Portfolio, body: LedgerBody) -> None:
-    """Let the ledger make a move."""
-    match body:
-        case FillReceived():
-            portfolio.apply(body.fill())
-        case AccountMoved():
-            portfolio.apply(body.event())
-        case DuesPaid(row=row):
-            portfolio.pay_due(row)
-        case FractionSettled(session=session, symbol=symbol, price=price):
-            portfolio.pay_fraction(session, symbol, price)
-
-
-def _move_again(portfolio: Portfolio, body: LedgerBody) -> None:
-    """Let the ledger repeat a move; a fill of no shares is one that was busted."""
-    if not (isinstance(body, FillReceived) and body.shares == 0):
-        move_ledger(portfolio, body)
+            case LossesBegun(equity_micros=equity):
+                if self.day_start_micros is None:
+                    self.day_start_micros = equity
+                if self.peak_micros is None:
+                    self.peak_micros = equity

@@ -53,6 +53,7 @@ class Record(Protocol):
     peak: int
     positions: int
     price: int
+    quoted: float
     raw: int
     reason: int
     receivable: int
@@ -67,6 +68,7 @@ class Record(Protocol):
     stopped: int
     taken: int
     turn: int
+    volume: float
     weight: float
 
 
@@ -183,8 +185,9 @@ STATE = record(
 NAME = record("shares mark marked bought taken stopped", "cost fraction")
 """One name. ``fraction`` is that of a share that waits to be paid out, NaN = none."""
 
-ORDER = record("column buys requested signal refusal turn spare", "weight")
-"""A waiting order; ``turn`` and ``spare`` hold indices while orders are sorted."""
+ORDER = record("column buys requested signal refusal turn spare", "weight quoted volume")
+"""A waiting order with the price and the volume that it meets; ``turn`` and ``spare`` hold
+indices while orders are sorted."""
 
 ENTITLEMENT = record("column amount row")
 """A dividend not yet paid, and the row of its payment."""

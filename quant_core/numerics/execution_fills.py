@@ -212,15 +212,16 @@ def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays
     rules, state, orders, names = terms.rules, book.state[0], book.orders, book.names
     held, count, number = book.held, book.held_count, state.number
     row = rules.first + number
-    prices, volumes, locked = market.price[row], market.volume[row], market.locked
+    locked = market.locked
     volatility, average_volume = market.volatility, market.average_volume
     fees, day, reasons = terms.fees[terms.fee_of[number]], log.curve[number], log.reasons
+    _look_up(orders, state.order_count, market.price[row], market.volume[row])
     for place in range(state.order_count):
         order = orders[orders[place].turn]
         column, cash = order.column, state.cash
         quote = Quoted(
-            float(prices[column]),
-            float(volumes[column]),
+            order.quoted,
+            order.volume,
             int(locked[row, column]) if len(locked) > 0 else 0,
             float(volatility[row - 1, column]) if len(volatility) > 0 and row > 0 else np.nan,
             float(average_volume[row - 1, column])
@@ -236,6 +237,17 @@ def execute(market: MarketArrays, terms: Terms, book: BookArrays, log: LogArrays
         if rules.record:
             _write(log.orders[log.counts[0].orders], order, met, number, cash)
             log.counts[0].orders += 1
+
+
+@lean_kernel
+def _look_up(orders: Records, count: int, prices: FloatArray, volumes: FloatArray) -> None:
+    """Copy what each order meets to it.
+
+    Most of it comes from far away in the memory: asked for all at once, it comes at once.
+    """
+    for place in range(count):
+        order = orders[place]
+        order.quoted, order.volume = float(prices[order.column]), float(volumes[order.column])
 
 
 @lean_kernel

@@ -23,7 +23,8 @@ from typing import Generic, ParamSpec, TypeVar, cast
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result", covariant=True)
 
-BLAS = "scipy.linalg"
+NOT_NEEDED = ("scipy.linalg", "coverage")
+"""What numba loads where it is installed: for linear algebra, for the coverage of kernels."""
 _compiling = threading.RLock()
 
 
@@ -94,20 +95,20 @@ class Kernel(Generic[Parameters, Result]):
 
 @functools.cache
 def _numba() -> ModuleType:
-    """Numba, without the SciPy it would load if there is one.
+    """Numba, without what it would load beside itself and nothing here uses.
 
     Its arrays look for SciPy's BLAS when the first kernel is loaded, which takes longer than
-    all kernels of a run; no kernel here uses linear algebra.
+    all kernels of a run; no kernel here uses linear algebra. What was loaded before stays.
     """
-    numba = importlib.import_module("numba")
-    absent = BLAS not in sys.modules
-    if absent:
-        sys.modules[BLAS] = cast("ModuleType", None)  # what Python takes for "not there"
+    absent = [name for name in NOT_NEEDED if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = cast("ModuleType", None)  # what Python takes for "not there"
     try:
+        numba = importlib.import_module("numba")
         importlib.import_module("numba.np.arraymath")
     finally:
-        if absent:
-            del sys.modules[BLAS]
+        for name in absent:
+            del sys.modules[name]
     return numba
 
 

@@ -35,7 +35,7 @@ class ReferenceKind(StrEnum):
     QUOTE = "quote"
     """A price of the market; its age is counted in seconds."""
     CLOSE = "close"
-    """The last close, for an order into the opening auction; as old as the data."""
+    """A close, for an order into the opening auction; as old as the data."""
 
 
 class TradingState(StrEnum):
@@ -61,13 +61,15 @@ class OrderIntent:
     limit_price_micros : int or None
         None = an order without a limit (at market, or into the auction).
     reference_price_micros : int or None
-        The price the order is judged by; for a buy or sell without a limit also the price
-        its value is counted at.
+        The price the order is judged by.
     reference_age_seconds : float or None
-        Age of a quote; None for one that is frozen or absent. Not looked at where
-        ``reference`` is CLOSE.
+        Age of a quote. Not looked at where ``reference`` is CLOSE.
     purpose, rebalance_id
         Why it is sent, and the decision it belongs to.
+    reference
+        What the reference price is.
+    sized_price_micros : int or None
+        The price the order was sized by; None = no other than the reference.
     """
 
     symbol: str
@@ -79,15 +81,21 @@ class OrderIntent:
     purpose: OrderPurpose
     rebalance_id: str
     reference: ReferenceKind = ReferenceKind.QUOTE
+    sized_price_micros: int | None = None
 
     @property
     def worst_price_micros(self) -> int | None:
-        """The higher of reference and limit, at which the order is counted."""
-        reference = known_whole(self.reference_price_micros, least=1)
-        if reference is None or self.limit_price_micros is None:
-            return reference
-        limit = known_whole(self.limit_price_micros, least=1)
-        return None if limit is None else max(reference, limit)
+        """The highest of reference, limit and the price it was sized by: its value counts at it.
+
+        The highest in both directions: it makes a purchase dearer and a short sale larger.
+        """
+        worst = known_whole(self.reference_price_micros, least=1)
+        for price in (self.limit_price_micros, self.sized_price_micros):
+            if price is None or worst is None:
+                continue
+            known = known_whole(price, least=1)
+            worst = None if known is None else max(worst, known)
+        return worst
 
 
 class MarkedPosition(NamedTuple):
@@ -101,8 +109,8 @@ class MarkedPosition(NamedTuple):
 class OpenOrder:
     """What is left of an order that may still fill, an order of unknown fate included.
 
-    ``price_micros`` is the price it is counted at: the higher of its limit and its
-    reference when it was sent.
+    ``price_micros`` is the price it is counted at: the highest of its limit, the price it
+    was sized by and the broker's price.
     """
 
     symbol: str
@@ -126,7 +134,8 @@ class SentOrder:
 class ParentOrder:
     """The change of a position that a decision asks for, and what was sent of it.
 
-    ``children`` counts the shares of its orders that are filled or may still fill.
+    ``start_shares`` are those the decision started from, ``target_shares`` where all of its
+    orders lead; ``children`` counts the shares of its orders that are filled or may still fill.
     """
 
     start_shares: int | None
@@ -159,7 +168,8 @@ class GateInputs:
     average_volumes : mapping of symbol to shares
         Average volume of a session.
     previous_closes : mapping of symbol to micros
-        Closes that a reference price is compared with.
+        Closes that a reference price is compared with; None where there is no second price
+        to compare.
     orders_last_minute, orders_today : int or None
         Orders sent, refused ones not counted.
     turnover_today_micros : int or None

@@ -127,11 +127,17 @@ def limit_within_collar(case: Case) -> Finding | None:
 
 
 def reference_within_move(case: Case) -> Finding | None:
-    """The reference price is near the previous close."""
+    """The broker's price is near the close the order was sized by: both are of one world.
+
+    A split the data do not have, another day or another scale is seen here. What cannot be
+    compared is refused.
+    """
     widest = case.limits.max_reference_move
     if widest is None:
         return None
     previous = case.before.inputs.previous_closes.get(case.intent.symbol)
+    if known_whole(previous, least=1) is None:
+        return Finding(None, f"{widest:g} of that close")
     return _near(case.intent.reference_price_micros, previous, widest)
 
 

@@ -167,9 +167,10 @@ RULES: tuple[Rule, ...] = (
     Rule("price_collar", "distance of the limit price from the reference price",
          _HARD, _NOBODY, check.limit_within_collar,
          "price_collar", "fraction of the reference price", "micros"),
-    Rule("reference_moved", "distance of the reference price from the previous close",
+    Rule("reference_moved",
+         "distance of the broker's price from the close the order was sized by",
          _HARD, _NOBODY, check.reference_within_move,
-         "max_reference_move", "fraction of the previous close", "micros"),
+         "max_reference_move", "fraction of that close", "micros"),
     # The size of one order.
     Rule("order_quantity", "shares of one order",
          _SOFT, _FLAT, check.order_quantity, "max_order_quantity", *_SHARES),

@@ -14,9 +14,11 @@ import os
 import signal
 import threading
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from quant_core.foundation.settings import Settings
+from quant_core.sweeps.rankings import scores_of
 from quant_core.sweeps.trials import Row, World, run_trial
 
 CHUNKS_A_WORKER = 4
@@ -38,7 +40,7 @@ def run_local(world: World, wanted: Sequence[tuple[int, Settings]], workers: int
     first, *rest = wanted
     # The kernels are loaded by the first trial, before there are workers, and then by no other.
     yield [(first[0], run_trial(world, first[1]))]
-    chunks = chunked(len(rest), workers)
+    chunks = chunks_of(rest, workers)
     if workers == 1 or len(chunks) < 2 or "fork" not in multiprocessing.get_all_start_methods():
         for chunk in chunks:
             yield [(number, run_trial(world, settings)) for number, settings in rest[chunk]]
@@ -55,16 +57,33 @@ def run_local(world: World, wanted: Sequence[tuple[int, Settings]], workers: int
         _shared.clear()
 
 
-def chunked(count: int, workers: int) -> list[slice]:
+def chunks_of(wanted: Sequence[tuple[int, Settings]], workers: int) -> list[slice]:
+    """The work of each call of a worker, scores shared within it."""
+    return chunked([scores_of(settings.strategy) for _, settings in wanted], workers)
+
+
+def chunked(scores: Sequence[str], workers: int) -> list[slice]:
     """Stretches of the work: long enough to share scores, short enough to share the work.
+
+    A stretch ends where the scores change, if they do: a process that took only the first
+    combinations of other scores would compute them for these few, and another once more.
 
     Examples
     --------
-    >>> chunked(10, 2)
-    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None), slice(6, 8, None), slice(8, 10, None)]
+    >>> chunked(["a", "a", "a", "b", "b", "b", "b", "b"], 1)
+    [slice(0, 2, None), slice(2, 3, None), slice(3, 5, None), slice(5, 7, None), slice(7, 8, None)]
     """
-    length = max(1, min(LONGEST_CHUNK, -(-count // (CHUNKS_A_WORKER * workers))))
-    return [slice(begun, min(begun + length, count)) for begun in range(0, count, length)]
+    length = max(1, min(LONGEST_CHUNK, -(-len(scores) // (CHUNKS_A_WORKER * workers))))
+    changes = [at for at in range(1, len(scores)) if scores[at - 1] != scores[at]]
+    bounds = [0, *changes, len(scores)]
+    chunks: list[slice] = []
+    begun = 0
+    while begun < len(scores):
+        last = bounds[bisect_right(bounds, begun + length) - 1]
+        end = last if last > begun else begun + length
+        chunks.append(slice(begun, end))
+        begun = end
+    return chunks
 
 
 def usable_cores() -> int:

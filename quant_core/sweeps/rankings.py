@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from quant_core.foundation.settings import StrategySettings
 from quant_core.foundation.types import BoolArray, IntArray
 from quant_core.market import Market
 from quant_core.numerics import execution
@@ -17,6 +18,11 @@ NOBODY, UNKNOWN = -1, -2
 """Places of a ranking that no name fills, and rows that were not yet ranked."""
 KEPT = 4
 """Rankings kept: trials of one ranking follow one another."""
+
+
+def scores_of(strategy: StrategySettings) -> str:
+    """What the scores of a linear strategy depend on, as text."""
+    return str(strategy.options)
 
 
 @dataclass(slots=True)
@@ -51,7 +57,7 @@ class Rankings:
     def _ranked(self, strategy: LinearStrategy, sessions: int) -> IntArray:
         """The columns of the best names by row, best first, for the weights of a strategy."""
         depth = max(self.depth, strategy.settings.top_k)
-        key = (str(strategy.settings.options), depth)
+        key = (scores_of(strategy.settings), depth)
         if key not in self._known:
             while len(self._known) >= KEPT:
                 del self._known[next(iter(self._known))]

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from quant_core.foundation.errors import UsageError
 from quant_core.foundation.settings import Settings
-from quant_core.sweeps.local_engine import Rows, chunked
+from quant_core.sweeps.local_engine import Rows, chunks_of
 from quant_core.sweeps.trials import World, run_trial
 
 LOOPBACK = "127.0.0.1"
@@ -96,7 +96,7 @@ def run_on_ray(
     try:
         actor = ray.remote(num_cpus=1)(Worker)
         crew: list[Actor] = [actor.remote(open_world) for _ in range(workers)]
-        yield from _dealt(ray, crew, [wanted[chunk] for chunk in chunked(len(wanted), workers)])
+        yield from _dealt(ray, crew, [wanted[chunk] for chunk in chunks_of(wanted, workers)])
     finally:
         ray.shutdown()
 

@@ -11,11 +11,13 @@ other symbol (index, fund, B-share) has no limit here.
 
 Sources: trading rules of the Shanghai and Shenzhen exchanges (2001, revised to 2023), of
 the STAR market (2019), of ChiNext (2020) and of the Beijing exchange (2021); notices of
-December 2013 on the first session of new listings.
+December 2013 on the first session of new listings; proposal of the two exchanges of June
+2025 to raise the 5 % of main-board names under special treatment to 10 %, in force since
+2026-07-06 (that day by secondary sources, which agree on it: the documentation of
+rustdx-complete 1.15, module ``limit``, which also found bars beyond 5 % after it).
 
 Not modelled: resumptions after a restructuring and delisting periods (sessions without or
-with another limit), and the proposal of June 2025 to raise the 5 % of main-board names
-under special treatment to 10 %.
+with another limit).
 """
 
 from __future__ import annotations
@@ -169,6 +171,7 @@ CN_BOARDS = (
             DailyLimit(_ALWAYS, NO_LIMIT, NO_LIMIT),
             DailyLimit(date(1996, 12, 16), 10, 10),
             DailyLimit(date(1998, 4, 22), 10, 5),
+            DailyLimit(date(2026, 7, 6), 10, 10),
         ),
         (
             Listing(_ALWAYS, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quant_core.brokers.paper.books import Books, BooksUnusable
+from quant_core.brokers.paper.books import Books, BooksInUse, BooksUnusable
 from quant_core.brokers.paper.venue import PaperAccount, Venue
 from quant_core.brokers.paper.venue_clock import (
     ReplayClock,
@@ -293,7 +293,7 @@ class TestRefusals:
 
     def test_two_processes_do_not_share_books(self, tmp_path):
         bench = Bench(path=tmp_path / "paper.db")
-        with pytest.raises(BooksUnusable, match="cannot be used"):
+        with pytest.raises(BooksInUse, match="another process"):
             Books(bench.path)
 
     def test_books_of_another_version(self, tmp_path):

@@ -19,7 +19,7 @@ class TestWording:
         assert str(the_problem(directory=folder)) == (
             "unknown key 'slipage'\n"
             "  expected: one of: cash_buffer, slippage, price, lot, participation_cap, "
-            "delisting_return, market_rules, impact, commission\n"
+            "delisting_return, market_rules, special_treatment, impact, commission\n"
             "  found:    slipage\n"
             f"  where:    {folder.as_posix()}/backtest.yaml:4, key execution.slipage\n"
             "  fix:      did you mean execution.slippage?"

@@ -93,6 +93,7 @@ def example_settings(**changed: object) -> Settings:
             delisting_return=0.0,
             price="open",
             market_rules="none",
+            special_treatment=None,
             impact=ImpactSettings(model="none", spread=0.0, coefficient=1.0, sessions=20),
             commission=CommissionSettings(
                 model="bps", rate=0.001, per_share=0.0, minimum=0.0, cap=None
@@ -214,6 +215,7 @@ class TestResultKey:
             (("rebalance",), "weekly"),
             (("rebalance",), Every(every=1)),
             (("execution", "slippage"), 0.0006),
+            (("execution", "special_treatment"), "st.csv"),
             (("execution", "commission", "minimum"), 1.0),
             (("backtest", "start"), date(2018, 1, 1)),
             (("backtest", "capital"), 1e6 + 1e-6),

@@ -7,8 +7,9 @@ from tests.house.source_tree import ROOT, Module, calls, product_modules, text_f
 
 STREAMS = ("quant_core/jobs", "quant_core/__main__.py")
 CLOCK = ("quant_core/foundation/timing.py",)
-ENVIRONMENT = ("config", "quant_core/sweeps/ray_engine.py")
-"""Ray listens on the loopback address alone only when its environment says so."""
+ENVIRONMENT = ("config", "quant_core/sweeps/ray_engine.py", "quant_core/jobs/environment.py")
+"""Ray listens on the loopback address alone only when its environment says so, and numpy takes
+the number of its threads from nowhere else."""
 
 WRITERS = ("quant_core/foundation/files.py", "quant_core/data")
 """Where files are written. Elsewhere ``write_atomically`` does it."""

@@ -32,6 +32,7 @@ COMMANDS = {
     "run_backtest.py": ("run_backtest.py",),
     "run_live_strategy.py": ("run_live_strategy.py",),
     "python -m quant_core parity": ("-m", "quant_core", "parity"),
+    "python -m quant_core drill": ("-m", "quant_core", "drill"),
     "python -m quant_core sql": ("-m", "quant_core", "sql"),
     "python -m quant_core prove": ("-m", "quant_core", "prove"),
     "python -m quant_core sweep": ("-m", "quant_core", "sweep"),

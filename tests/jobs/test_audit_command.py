@@ -79,3 +79,5 @@ class TestRefusals:
         (tmp_path / JOURNAL_FOLDER).mkdir()
         code, out = audit(tmp_path / JOURNAL_FOLDER, capfd)
         assert (code, "there is no journal here" in out) == (1, True)
+        code, out = audit(tmp_path / JOURNAL_FOLDER, capfd, "--lang", "zh")
+        assert (code, out.splitlines()[:2]) == (1, ["此处没有日志", "  应为:     至少一个文件"])

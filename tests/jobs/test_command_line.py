@@ -18,7 +18,7 @@ import pytest
 from config import load_settings
 from quant_core.foundation import errors
 from quant_core.jobs.command_line import EXIT_CODES, Command, Outcome, Request, run_command
-from quant_core.jobs.environment import interruptible
+from quant_core.jobs.environment import THREADS_OF_NUMPY, interruptible
 from tests.jobs.console import (
     BACKTEST,
     COMMANDS,
@@ -125,6 +125,20 @@ class TestExitCodes:
 
         assert interruptible(loading) == 130
         assert capsys.readouterr().err == "\ninterrupted\n"
+
+    @pytest.mark.parametrize(("given", "found"), [(None, "1"), ("4", "4")])
+    def test_numpy_starts_one_thread_unless_told_otherwise(self, monkeypatch, given, found):
+        monkeypatch.setenv(THREADS_OF_NUMPY, given or "")
+        if given is None:
+            monkeypatch.delenv(THREADS_OF_NUMPY)
+        seen: list[str | None] = []
+
+        def looks() -> int:
+            seen.append(os.environ.get(THREADS_OF_NUMPY))
+            return 0
+
+        assert interruptible(looks) == 0
+        assert seen == [found]
 
     def test_a_bug_leaves_its_traceback_in_a_file(self, end, tmp_path, monkeypatch):
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

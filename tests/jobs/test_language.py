@@ -222,3 +222,57 @@ def test_conventions_of_a_run(console: Console):
     assert isinstance(metrics, dict)
     kinds = [Metric(name, **metric) for name, metric in metrics.items()]
     assert missing(metric.convention for metric in kinds) == []
+
+
+class TestErrors:
+    """An error is told in the reader's language wherever it is printed."""
+
+    def test_message(self, console: Console):
+        ran = console.backtest("--dataset", "toi", "--lang", "zh")
+        assert (ran.code, ran.out) == (2, "")
+        lines = ran.err.splitlines()
+        assert lines[0] == "错误: 未知的数据集 'toi'"
+        assert lines[1] == "  应为:     以下之一：toy"
+        assert lines[-1].startswith("  处理:     是否想写 'toy'？或创建它：run_data_sync.py")
+
+    def test_document(self, console: Console):
+        ran = console.backtest("--dataset", "toi", "--lang", "zh", "--json")
+        error = ran.document["error"]
+        assert isinstance(error, dict)
+        assert (error["kind"], error["found"]) == ("UsageError", "toi")
+        assert (error["problem"], error["expected"]) == ("未知的数据集 'toi'", "以下之一：toy")
+        assert ran.document["exit_code"] == ran.code == 2
+
+    def test_several_problems(self, console: Console):
+        words = ["--set", "strategy.top_k=0", "--set", "execution.slipage=1", "--lang", "zh"]
+        lines = console.backtest(*words, "--set", "short.maintenance_margin=1").err.splitlines()
+        assert lines[0] == "错误: 配置中有 3 个问题"
+        assert "2. 未知的键 'slipage'" in lines
+        assert "  应为:     不小于 1 的整数（标的数）" in lines
+        [both] = [line for line in lines if "initial_margin; " in line]
+        assert "，键 short.initial_margin; --set short.maintenance_margin" in both
+
+    def test_a_sign_below_a_factor_text_stays_below_it(self, console: Console):
+        lines = console.compute("--factor", "close + ts_men(open, 5)", "--lang", "zh").err
+        assert "  位置:     close + ts_men(open, 5)\n" + " " * 20 + "^^^^^^\n" in lines
+
+    def test_the_parser(self, console: Console):
+        ran = console.backtest("--nope", "--lang", "zh")
+        assert ran.err.startswith(
+            "错误: 无法识别的参数：--nope\n  处理:     run_backtest.py --help "
+        )
+
+    def test_quality_gate(self, console: Console):
+        path = write_csv(console.home / "bad.csv", [{**row, "close": -1.0} for row in rows()])
+        ran = console.sync("--path", str(path), "--dataset", "bad", "--lang", "zh")
+        assert ran.code == 4
+        assert "质量闸门拒收数据集 'bad'" in ran.err
+        assert "行中有" in ran.err and "将被隔离：" in ran.err
+
+    def test_english_is_as_it_was(self, console: Console):
+        lines = console.backtest("--dataset", "toi").err.splitlines()
+        assert lines[:3] == [
+            "error: unknown dataset 'toi'",
+            "  expected: one of: toy",
+            "  found:    toi",
+        ]

@@ -24,6 +24,8 @@ DOCUMENT = {
     "equity": 1_016_600.5,
     "cash": -3.0,
     "total_pnl": 16_600.504,
+    "unrealised_pnl": -120.5,
+    "realised_pnl": 16_721.004,
     "engine_status": "stopped",
     "problem": "the replay has ended",
     "ended": "the replay has ended",
@@ -53,6 +55,7 @@ class TestExamples:
             "Equity:                     1,016,600.50 USD",
             "Cash:                       -3.00 USD",
             "Profit and loss in total:   +16,600.50 USD",
+            "Of that unrealised:         -120.50 USD",
             "Positions:                  8",
             "Fills of the last session:  3",
             "Ended because:              the replay has ended",
@@ -62,7 +65,7 @@ class TestExamples:
     def test_what_is_not_known_is_a_dash(self):
         unknown = {**dict.fromkeys(DOCUMENT), "synthetic": False, "dataset": "d", "strategy": "p"}
         lines = summary_text(unknown, "USD", SAY).splitlines()
-        assert [line.split()[-1] for line in lines[2:10]] == ["\u2013"] * 8
+        assert [line.split()[-1] for line in lines[2:11]] == ["\u2013"] * 9
         assert lines[0].endswith(" d")
 
     def test_a_replay(self, home, capfd):
@@ -74,6 +77,8 @@ class TestExamples:
         assert (told["dataset"], told["synthetic"], told["replay"]) == ("toy", False, True)
         assert told["data_version"] and told["strategy"]
         assert told["total_pnl"] == pytest.approx(told["equity"] - 1_000_000, abs=1e-6)
+        parts = told["realised_pnl"] + told["unrealised_pnl"]
+        assert parts == pytest.approx(told["total_pnl"], abs=1e-6)
         code, out, err = job.run(*REPLAY, "--set", f"live.folder={home / 'told'}")
         assert code == 0, err
         assert "Ended because:              the replay has ended" in out

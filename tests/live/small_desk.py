@@ -119,7 +119,6 @@ class Bench:
             now=self.clock.now,
             wall=self.wall,
             rules=TraderRules(
-                settle=timedelta(0),
                 reconnect_first=timedelta(0),
                 state_interval=self.state_interval,
                 write_ahead=self.write_ahead,

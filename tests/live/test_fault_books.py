@@ -80,7 +80,17 @@ DRILLS = {
     },
     "no_quotes": Drill("quotes are missing", "same", [on("call quotes", "missing")]),
     "stale_quotes": Drill("quotes are stale", "same", [on("call quotes", "stale", seconds=3600)]),
-    "quotes_hang": Drill("quotes hang", "same", [on("call quotes", "hang")], timeout=0.005),
+    "quotes_hang_once": Drill(
+        "quotes hang once", "same", [on("call quotes", "hang", nth=1)], timeout=0.05
+    ),
+    "quotes_hang": Drill(
+        "quotes hang for ever", "equal", [on("call quotes", "hang")], timeout=0.005
+    ),
+    "quotes_disconnect": Drill(
+        "the link is lost while quotes are asked for",
+        "same",
+        [on("call quotes", "disconnect", nth=2)],
+    ),
     "flat_without_quotes": Drill(
         "FLAT while quotes are missing",
         "halted",

@@ -14,7 +14,7 @@ import pytest
 from quant_core.live.gate_view import gate_inputs
 from quant_core.live.ipc import STATE_FILE, document_at
 from quant_core.live.journal import read
-from quant_core.live.journal_entries import LimitBreached, RiskStateChanged
+from quant_core.live.journal_entries import LimitBreached, LossesBegun, RiskStateChanged
 from quant_core.live.journal_kinds import TradingState
 from quant_core.live.trader import JOURNAL_FOLDER
 from quant_core.market import Market
@@ -195,7 +195,7 @@ class TestLosses:
         try:
             again.state.apply(RiskStateChanged(TradingState.ACTIVE, "looked at"))
             assert again.state.peak_micros is None and again.state.day_start_micros is None
-            again.state.begin_losses(7)
+            again.state.apply(LossesBegun(7))
             assert (again.state.peak_micros, again.state.day_start_micros) == (7, 7)
         finally:
             again.close()

@@ -28,6 +28,7 @@ from quant_core.live.journal_files import (
 )
 from quant_core.live.journal_kinds import Kind
 from quant_core.trading.account import Book, Position
+from quant_core.trading.actions import Split
 from tests.house.source_tree import ROOT
 from tests.live.journals import DAY
 
@@ -40,6 +41,8 @@ VALUES = {
     float: FINITE,
     date: st.dates(),
     datetime: st.datetimes(timezones=st.just(UTC)),
+    # A split by nothing is refused before anybody could write it.
+    Split: st.builds(Split, st.text(), st.floats(1e-9, 1e9)),
 }
 
 

@@ -172,6 +172,11 @@ class TestRefusals:
         with pytest.raises(kind, match="another account"):
             now(RAISING[call](broken(bench, call, kind("another account"))))
 
+    def test_an_answer_of_which_a_part_is_missing_is_not_an_empty_one(self, bench):
+        missing = SourceUnreachable("completed orders could not be had")
+        with pytest.raises(SourceUnreachable, match="completed orders could not be had"):
+            now(broken(bench, "find", missing).find("r1"))
+
     @pytest.mark.parametrize("call", [*RAISING, *ANSWERING])
     def test_a_worker_that_is_cancelled_is_cancelled(self, bench, call):
         """Only a cancellation that nobody asked this task for is the library's."""

@@ -234,7 +234,8 @@ class TestData:
         bench = Stuck(tmp_path, background=in_background)
         try:
             bench.run("2024-11-01T20:00", "2024-11-05T20:00")
-            assert bench.loads == 2  # at the start, and the one that hangs
+            # At the start, the one that hangs, and those begun anew beside it every hour or so.
+            assert 2 <= bench.loads <= 12
             assert not ended.is_set()
             assert bench.state()["engine_status"] == "stopped"
         finally:

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from quant_core.brokers.paper.venue_orders import capabilities
 from quant_core.brokers.port import Executed, OrderKind, OrderState, OrderView, Snapshot
 from quant_core.live.chronicle import Chronicle
 from quant_core.live.event_intake import EventIntake
 from quant_core.live.journal import Journal
 from quant_core.live.journal_kinds import TradingState
-from quant_core.live.reconcile import differences, reconcile
+from quant_core.live.reconcile import Patience, Reconciler, differences
 from quant_core.live.worker_state import WorkerState
 from quant_core.trading.orders import Side
 from tests.live.small_desk import CAPITAL, Bench, plain_world, whole_run
@@ -69,6 +70,8 @@ class TestExamples:
 class Snapshots:
     """A broker without events whose snapshots are given."""
 
+    capabilities = capabilities(short_selling=False)
+
     def __init__(self, *books: Snapshot) -> None:
         self.books = list(books)
 
@@ -95,7 +98,9 @@ class TestSecondLook:
         with Journal.open(tmp_path, "DU1", lambda: AT, None, state.take) as journal:
             chronicle, broker = Chronicle(journal, state), Snapshots(*books)
             intake = EventIntake(broker, chronicle, lambda _: None)
-            finding = asyncio.run(reconcile(broker, chronicle, intake))
+            patience = Patience(5.0, lambda: 0.0)
+            books = Reconciler(broker, chronicle, intake, lambda _: None, patience)
+            finding = asyncio.run(books.look(AT))
         assert finding.agrees is not halts
         assert (state.trading_state is TradingState.HALTED) is halts
 

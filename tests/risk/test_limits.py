@@ -69,6 +69,14 @@ class TestBoundaries:
         inputs |= orders(OpenOrder("AAA", Side.SELL, 61, 50 * UNIT))
         assert codes(Change(inputs=inputs).verdict(SALE)) == {"closes_more_than_held"}
 
+    @pytest.mark.parametrize("price", [40 * UNIT, 60 * UNIT])
+    def test_an_order_is_counted_at_the_highest_of_its_prices(self, price):
+        """The reference and the limit are 50, the order is for 100 shares."""
+        value = 100 * max(price, 50 * UNIT)
+        for limit, refused in ((value, set()), (value - 1, {"order_notional"})):
+            change = Change({"sized_price_micros": price}, {}, {"max_order_notional_micros": limit})
+            assert codes(change.verdict()) == refused
+
     def test_no_reference_price_fails_everything_that_needs_it(self):
         refused = codes(Change(intent={"reference_price_micros": None}).verdict())
         assert {"price_missing", "price_collar", "reference_moved", "order_notional"} <= refused
@@ -188,6 +196,7 @@ INPUT_CHANGES = [
 INTENT_CHANGES = [
     *(("quantity", bad) for bad in [*NOT_NUMBERS, -1, 0, 1.5, 10**19]),
     *(("limit_price_micros", bad) for bad in [*NOT_NUMBERS[1:], -1, 0, 50.0, 10**19]),
+    *(("sized_price_micros", bad) for bad in [*NOT_NUMBERS[1:], -1, 0, 50.0, 10**19]),
     *(("reference_price_micros", bad) for bad in [*NOT_NUMBERS, -1, 0, 50.0, 10**19]),
     *(("reference_age_seconds", bad) for bad in [*NOT_NUMBERS, -1, -0.001, 1e300]),
     ("symbol", ""),
@@ -242,6 +251,11 @@ class TestRefusals:
         (refusal,) = Change(inputs={"reconciliation_age_seconds": None}).verdict().refusals
         assert refusal.text.endswith("at most 300 seconds, found not known")
         assert refusal.found is None
+        (refusal,) = Change(inputs={"previous_closes": {"AAA": None}}).verdict().refusals
+        assert refusal.text == (
+            "buy 100 AAA: distance of the broker's price from the close the order was sized by: "
+            "at most 0.1 of that close, found not known"
+        )
 
 
 RULE_OF_FIELD = {rule.field: rule for rule in RULES if rule.field is not None}

@@ -108,13 +108,17 @@ class TestExamples:
     def test_workers_do_not_outlive_a_killed_sweep(self, sweeps: Sweeps, tmp_path):
         program = (
             "import os, signal, sys\n"
+            "from quant_core.foundation.settings import Settings, StrategySettings\n"
             "from quant_core.sweeps import local_engine\n"
+            "def of(options):\n"
+            "    strategy = StrategySettings.model_construct(options=options)\n"
+            "    return Settings.model_construct(strategy=strategy)\n"
             "def told(world, settings):\n"
-            "    if settings != 'first':\n"
+            "    if settings.strategy.options != 'first':\n"
             "        os.write(1, b'%d\\n' % os.getpid())\n"
             "        signal.pause()\n"
             "local_engine.run_trial = told\n"
-            "wanted = [(0, 'first'), *enumerate('abcdefgh', 1)]\n"
+            "wanted = [(0, of('first')), *enumerate(map(of, 'abcdefgh'), 1)]\n"
             "list(local_engine.run_local(None, wanted, 2))\n"
         )
         with subprocess.Popen(

@@ -30,6 +30,8 @@ AXES = (
     "execution.commission={model: none}",
     "execution.cash_buffer=[0.0, 0.05]",
     "data.universe=[null, names.csv]",
+    "execution.market_rules=[none, cn_ashare]",
+    "execution.special_treatment=[null, st.csv]",
     "random_seed=[1, 2]",
     "factors.mine=['close', 'open']",
 )

@@ -80,6 +80,16 @@ class TestExamples:
         assert second_day(MAIN, "2023-02-01", 10.0, 10.5, 10.49, special=special) == [NO_BUYS, FREE]
         assert second_day(STAR, "2023-02-01", 10.0, 10.5, 12.0, special=special) == [FREE, NO_BUYS]
 
+    @pytest.mark.parametrize(
+        ("start", "upper"),
+        [("1998-04-20", 11.0), ("1998-04-21", 10.5), ("2026-07-04", 10.5), ("2026-07-05", 11.0)],
+    )
+    def test_special_treatment_by_date(self, start, upper):
+        """The session judged is the day after ``start``."""
+        special = np.array([[True], [True]])
+        found = second_day(MAIN, start, 10.0, upper, upper - 0.01, special=special)
+        assert found == [NO_BUYS, FREE]
+
     def test_a_limit_is_at_least_a_tick_away(self):
         # 0.04 x 1.1 = 0.044 -> 0.04, which is no limit at all: one tick, 0.05 and 0.03.
         assert second_day(MAIN, "2005-02-01", 0.04, 0.04, 0.05, 0.03) == [FREE, NO_BUYS, NO_SELLS]

@@ -61,6 +61,10 @@ class BooksUnusable(SourceUnreachable):
     """The books cannot be read or written; what is on disk is a complete older state."""
 
 
+class BooksInUse(UsageError):
+    """Another process has the books open: two workers would trade one account."""
+
+
 @dataclass(frozen=True, slots=True)
 class Happened:
     """Something the venue told, before any fault touched it."""
@@ -93,8 +97,10 @@ class Books:
 
     Raises
     ------
+    BooksInUse
+        If somebody else has them open; they stay his until his process ends.
     BooksUnusable
-        If another process has them open, or they cannot be read.
+        If they cannot be read.
     UsageError
         If they were written by another version of their schema.
 
@@ -108,12 +114,12 @@ class Books:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _translated(path):
+        with _translated(path, opening=True):
             if path != IN_MEMORY:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
         try:
-            with _translated(path):
+            with _translated(path, opening=True):
                 self._prepare()
         except QuantError:
             self._connection.close()
@@ -263,15 +269,29 @@ def _order_row(order: VenueOrder) -> tuple[int, str, int, str]:
 
 
 @contextmanager
-def _translated(path: Path) -> Generator[None]:
+def _translated(path: Path, *, opening: bool = False) -> Generator[None]:
     """Errors of the library and of the disk in our words."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
+        if opening and _is_busy(error):
+            raise BooksInUse(
+                "another process has the paper broker's books open",
+                expected="one worker an account: the books are the account",
+                found=str(error),
+                where=str(path),
+                fix="end that worker, or give this one books of its own: --set broker.books=...",
+            ) from error
         raise BooksUnusable(
             "the paper broker's books cannot be used",
-            expected="a file that this process alone reads and writes",
+            expected="a file that this process can read and write",
             found=str(error),
             where=str(path),
-            fix="end the other process that has them open, or free disk space, and start again",
+            fix="free disk space, make the file and its folder writable, and start again",
         ) from error
+
+
+def _is_busy(error: Exception) -> bool:
+    """Whether another connection holds the file; the low byte says it for every extended code."""
+    code: object = getattr(error, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_BUSY

@@ -155,11 +155,18 @@ class PaperBroker:
         )
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, PriceQuote]:
-        """The latest price of each symbol; of kind NONE without a connection."""
+        """The latest price of each symbol.
+
+        Raises
+        ------
+        SourceUnreachable
+            If there is no connection, or the call gets no answer.
+        """
         faults = await self._faults_of("quotes")
-        nothing = not self._venue.faults.state.link
-        if await self._lost(faults) or any(f.do == "missing" for f in faults):
-            nothing = True
+        self._check_link("quotes")
+        if await self._lost(faults):
+            raise _no_answer("quotes")
+        nothing = any(fault.do == "missing" for fault in faults)
         age = timedelta(seconds=sum(f.seconds for f in faults if f.do == "stale"))
         return {symbol: self._quote(symbol, age, nothing=nothing) for symbol in symbols}
 

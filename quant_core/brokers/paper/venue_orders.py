@@ -84,6 +84,7 @@ def capabilities(*, short_selling: bool, currency: str = "USD") -> Capabilities:
         fractional=False,
         currency=currency,
         longest_reference=LONGEST_REFERENCE,
+        conclusive=True,
     )
 
 
