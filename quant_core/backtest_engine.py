@@ -22,13 +22,13 @@ from quant_core.compiled_backtest import (
     compile_ahead,
     is_worthwhile,
     known_answers,
+    session_loop,
     trade_compiled,
 )
 from quant_core.compiled_history import history_of
 from quant_core.foundation.errors import QuantError, UsageError
 from quant_core.foundation.types import BoolArray, FloatArray, SessionArray
 from quant_core.market import Market
-from quant_core.numerics.execution import trade
 from quant_core.portfolio import Portfolio
 from quant_core.risk.breakers import BreakerState
 from quant_core.settlement import adjust, settle
@@ -134,15 +134,15 @@ def expect_many_runs(brain: Brain, market: Market, *, compiling: bool) -> None:
 
     Where its machine code is not on the disk yet, it is made only when ``compiling``.
     """
-    if accepts(brain, market) and (compiling or trade.is_on_disk):
-        compile_ahead()
+    if accepts(brain, market) and (compiling or session_loop(brain.margin).is_on_disk):
+        compile_ahead(brain.margin)
 
 
 def _pays(brain: Brain, market: Market, window: RunWindow, scheduled: BoolArray) -> bool:
     """Whether the compiled loop may run, and is quicker."""
     rows = range(window.first, window.last + 1)
     try:
-        return accepts(brain, market) and is_worthwhile(brain.strategy, market, rows, scheduled)
+        return accepts(brain, market) and is_worthwhile(brain, market, rows, scheduled)
     except QuantError:
         return False
 

@@ -11,15 +11,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_core.compiled_backtest import (
+from quant_core.compiled_arrays import (
+    Fees,
+    account_of,
     action_arrays,
     fee_tables,
+    first_book,
     market_arrays,
-    smallest_world,
     target_arrays,
-    terms_of,
 )
-from quant_core.foundation.types import FloatArray, IntArray
+from quant_core.compiled_backtest import session_loop, smallest_world
+from quant_core.foundation.types import IntArray
 from quant_core.market import Market
 from quant_core.numerics import execution
 from quant_core.numerics.execution_arrays import (
@@ -27,22 +29,19 @@ from quant_core.numerics.execution_arrays import (
     MarketArrays,
     TargetArrays,
     empty_log,
-    opening_book,
 )
-from quant_core.numerics.execution_book import DIVIDEND
+from quant_core.risk.margin import LONG_ONLY, MarginRules
 from quant_core.trading.fees import CommissionModel
 from quant_core.trading.target import Weights
 from quant_core.trading_day import Brain
 
 Number = TypeVar("Number", bound=np.generic)
 
-Fees = tuple[FloatArray, IntArray]
 
-
-def compile_ahead() -> None:
+def compile_ahead(margin: MarginRules = LONG_ONLY) -> None:
     """Compile the loop for many runs and keep its machine code, as for a single run."""
-    brain, market = smallest_world()
-    targets = target_arrays(market, [Weights({"A": 1.0})], None)
+    brain, market = smallest_world(margin)
+    targets = target_arrays(market, [Weights({"A": 1.0})], brain)
     if targets is not None:
         curve_of(Course(), brain, market, (range(1, 2), targets, 1_000_000))
 
@@ -66,9 +65,9 @@ class Curve:
     ----------
     money : int64 [sessions, 5]
         Equity, cash, receivable, value traded, and costs of each session, in micros.
-    reasons : int64 [11]
+    reasons : int64 [13]
         Orders counted by why they were not filled in full, in the order of the numbers of
-        :mod:`quant_core.numerics.execution_fills`; at 0 those that were.
+        :mod:`quant_core.numerics.execution_arrays`; at 0 those that were.
     """
 
     money: IntArray
@@ -104,10 +103,10 @@ def curve_of(course: Course, brain: Brain, market: Market, run: Run) -> Curve | 
     fees, actions = course.fees[model], course.actions[lot]
     if fees is None:
         return None
-    dividends = int((actions.kind == DIVIDEND).sum())
-    book = opening_book(capital_micros, len(market.panel.axes.symbols), dividends)
-    terms, log = terms_of(brain, fees, rows, record=False), empty_log(len(rows), 0, 0, 0)
-    ended = execution.trade(terms, course.market, actions, targets, book, log)
+    account = account_of(brain, market, fees, rows, record=False)
+    book, log = first_book(brain, market, capital_micros, actions), empty_log(len(rows), 0, 0, 0)
+    loop = session_loop(brain.margin)
+    ended = loop(account, course.market, actions, targets, book, log)
     return Curve(log.curve, log.reasons) if ended == execution.DONE else None
 
 

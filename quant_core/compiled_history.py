@@ -37,8 +37,10 @@ REASONS = (
     Reason.REFUSED_NO_PRICE,
     Reason.REFUSED_NOT_IN_UNIVERSE,
     Reason.TRUNCATED_POSITION,
+    Reason.TRUNCATED_MARGIN,
+    Reason.REFUSED_NOT_LOCATED,
 )
-"""Reasons by the numbers of :mod:`quant_core.numerics.execution_fills`."""
+"""Reasons by the numbers of :mod:`quant_core.numerics.execution_arrays`."""
 _REASONS = np.array(REASONS, dtype=object)
 _STATUSES = np.array(
     [
@@ -47,10 +49,10 @@ _STATUSES = np.array(
     ],
     dtype=object,
 )
-_SIDES = np.array([Side.SELL, Side.BUY], dtype=object)
+_SIDES = np.array([Side.SELL, Side.COVER, Side.SHORT, Side.BUY], dtype=object)
 _OF_THE_BOOK = (
     *(events.HELD, events.FLATTENED, events.TRIPPED),
-    *(events.DEFICIT, events.RE_ENTERED),
+    *(events.DEFICIT, events.RE_ENTERED, events.MARGIN_CALLED, events.INTEREST_PAID),
 )
 """Kinds of event that mean no name of their own."""
 
@@ -101,7 +103,7 @@ def _trades(
 
     names, dates = np.array(symbols, dtype=object), np.array(days, dtype=object)
     reason, filled = numbers("reason"), numbers("filled")
-    whose = (dates[numbers("number")], names[numbers("column")], _SIDES[numbers("buys")])
+    whose = (dates[numbers("number")], names[numbers("column")], _SIDES[numbers("side")])
     orders = map(
         OrderRecord,
         *(values.tolist() for values in whose),
@@ -178,6 +180,24 @@ def _tripped(_run: CompiledRun, brain: Brain, numbers: Numbers) -> tuple[str, st
     return "drawdown_breaker", detail
 
 
+def _margin_called(_run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
+    equity, gross = numbers[0] / 1e6, numbers[1] / 1e6
+    detail = f"equity {equity:.2f} against positions of {gross:.2f}: flat at the next open"
+    return "margin_call", detail
+
+
+def _bought_in(_run: CompiledRun, _brain: Brain, _numbers: Numbers) -> tuple[str, str]:
+    return "buy_in", "no shares to borrow any longer: bought back"
+
+
+def _borrow_paid(_run: CompiledRun, _brain: Brain, _numbers: Numbers) -> tuple[str, str]:
+    return "borrow_fee", ""
+
+
+def _interest_paid(_run: CompiledRun, _brain: Brain, _numbers: Numbers) -> tuple[str, str]:
+    return "debit_interest", ""
+
+
 def _deficit(_run: CompiledRun, _brain: Brain, numbers: Numbers) -> tuple[str, str]:
     return "deficit", f"equity {numbers[0] / 1e6:.2f}: nothing is opened any more"
 
@@ -235,5 +255,9 @@ _TOLD: dict[int, Callable[[CompiledRun, Brain, Numbers], tuple[str, str]]] = {
     events.RIGHTS: _rights,
     events.SPLIT: _split,
     events.RENAME: _renamed,
+    events.MARGIN_CALLED: _margin_called,
+    events.BOUGHT_IN: _bought_in,
+    events.BORROW_PAID: _borrow_paid,
+    events.INTEREST_PAID: _interest_paid,
 }
 """Kind and text of an incident by the kind of its event."""

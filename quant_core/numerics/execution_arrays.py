@@ -29,7 +29,7 @@ class Record(Protocol):
     amount: int
     audited: int
     bought: int
-    buys: int
+    called: int
     cash: int
     column: int
     commission: int
@@ -41,9 +41,11 @@ class Record(Protocol):
     filled: int
     first: int
     flat_from: int
+    floor: int
     flow: int
     flows: int
     fraction: float
+    gross: int
     kind: int
     mark: int
     marked: int
@@ -62,6 +64,8 @@ class Record(Protocol):
     row: int
     second: int
     shares: int
+    short: int
+    side: int
     signal: int
     spare: int
     stale: int
@@ -158,6 +162,32 @@ class Terms(NamedTuple):
     fee_of: IntArray
 
 
+class Lending(NamedTuple):
+    """The margin account of a book that may be short, and what borrowing costs.
+
+    ``borrow`` is the table of annual rates [sessions, symbols], NaN = nobody lends, without
+    rows where every name is lent at ``borrow_rate``; ``days`` are the sessions as days.
+    """
+
+    initial: float
+    maintenance: float
+    debit_rate: float
+    borrow_rate: float
+    borrow: FloatMatrix
+    days: IntArray
+
+
+class Account(NamedTuple):
+    """The terms of a book; a long-only one has no margin account.
+
+    What is not there has its own type, so that machine code for long-only books is compiled
+    without all that asks for it.
+    """
+
+    terms: Terms
+    lending: Lending | None
+
+
 class TargetArrays(NamedTuple):
     """Decisions by number: ``decision`` of each session (-1 = not scheduled), then by decision.
 
@@ -178,21 +208,27 @@ def record(whole: str, real: str = "") -> np.dtype[np.void]:
 
 
 STATE = record(
-    "cash audited flows equity receivable peak flat_from number failed entitled_count order_count"
+    "cash floor audited flows equity receivable gross short called "
+    "peak flat_from number failed entitled_count order_count"
 )
-"""The book as a whole. ``flat_from`` is -1 while the breaker has not tripped."""
+"""The book as a whole. ``flat_from`` is -1 while the breaker has not tripped; ``floor`` is the
+least cash; ``gross`` and ``short`` are values of positions; ``called`` says that the margin is
+too small."""
 
 NAME = record("shares mark marked bought taken stopped", "cost fraction")
 """One name. ``fraction`` is that of a share that waits to be paid out, NaN = none."""
 
-ORDER = record("column buys requested signal refusal turn spare", "weight quoted volume")
+ORDER = record("column side requested signal refusal turn spare", "weight quoted volume")
 """A waiting order with the price and the volume that it meets; ``turn`` and ``spare`` hold
 indices while orders are sorted."""
+
+SELL, COVER, SHORT, BUY = 0, 1, 2, 3
+"""Sides in the order in which they execute; the odd ones take shares in."""
 
 ENTITLEMENT = record("column amount row")
 """A dividend not yet paid, and the row of its payment."""
 
-TRADED = record("number column buys requested filled reason signal raw cash price commission")
+TRADED = record("number column side requested filled reason signal raw cash price commission")
 """An order with its outcome; fill price and commission are 0 without one."""
 
 POSITION = record("number column shares mark stale", "cost")
@@ -204,9 +240,12 @@ EVENT = record("row kind column first second flow action", "cost")
 COUNTS = record("orders positions events")
 """How much of a log is written."""
 
-
-REASONS = 11
-"""How many reasons :mod:`quant_core.numerics.execution_fills` knows."""
+NONE, CASH, VOLUME, HALTED = 0, 1, 2, 3
+LIMIT_UP, LIMIT_DOWN, NOT_SETTLED, UNKNOWN_IMPACT = 4, 5, 6, 7
+NO_PRICE, NOT_IN_UNIVERSE, NOT_HELD, MARGIN, NOT_LOCATED = 8, 9, 10, 11, 12
+"""Reasons why an order was not filled in full."""
+REASONS = 13
+"""How many there are."""
 
 
 class BookArrays(NamedTuple):
@@ -244,12 +283,31 @@ class LogArrays(NamedTuple):
     counts: Records
 
 
+class Dealing(NamedTuple):
+    """What every order of a session is filled by; the fees are those of the session."""
+
+    rules: Rules
+    fees: FloatMatrix
+    lending: Lending | None
+
+
 class Told(NamedTuple):
     """What an event says: two numbers, and the index of the corporate action (-1 = none)."""
 
     first: int
     second: int
     action: int
+
+
+class Move(NamedTuple):
+    """A name whose shares are to change: ``last`` is its close, ``refusal`` that of an opening."""
+
+    column: int
+    held: int
+    wanted: int
+    last: int
+    weight: float
+    refusal: int
 
 
 class Met(NamedTuple):
@@ -293,19 +351,24 @@ def written_rows(log: LogArrays) -> tuple[int, int, int]:
     return orders, positions, events
 
 
-def opening_book(capital_micros: int, symbols: int, dividends: int) -> BookArrays:
-    """A book of cash alone with room for ``symbols`` and for ``dividends`` not yet paid."""
+def opening_book(
+    capital_micros: int, symbols: int, dividends: int, *, least_cash: int = 0
+) -> BookArrays:
+    """A book of cash alone with room for ``symbols`` and for ``dividends`` not yet paid.
+
+    A position that changes its sign takes two orders.
+    """
     state = np.zeros(1, dtype=STATE)
     for name in ("cash", "audited", "equity", "peak"):
         state[name] = capital_micros
-    state["flat_from"] = -1
+    state["flat_from"], state["floor"] = -1, least_cash
     names = np.zeros(symbols, dtype=NAME)
     names["fraction"] = np.nan
     return BookArrays(
         state=cast("Records", state),
         names=cast("Records", names),
         moved=rows_of(symbols, NAME),
-        orders=rows_of(symbols, ORDER),
+        orders=rows_of(2 * symbols, ORDER),
         dividends=rows_of(dividends, ENTITLEMENT),
         held=np.zeros(symbols, dtype=np.int64),
         held_count=np.zeros(1, dtype=np.int64),

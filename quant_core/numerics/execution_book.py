@@ -1,7 +1,7 @@
 """Kernels of the book: cash, lists of names, corporate actions, payments.
 
 A compiled copy of :mod:`quant_core.portfolio` and of the morning of
-:mod:`quant_core.settlement`, for long-only books.
+:mod:`quant_core.settlement`. Shares and fractions of a short position are negative.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 
 from quant_core.foundation.types import IntArray
 from quant_core.numerics.execution_arrays import (
+    SHORT,
     ActionArrays,
     BookArrays,
     LogArrays,
@@ -17,15 +18,14 @@ from quant_core.numerics.execution_arrays import (
     Record,
     Told,
 )
+from quant_core.numerics.execution_prices import WIDEST
 from quant_core.numerics.jit import lean_kernel
 
 HELD, FLATTENED, STOPPED, TRIPPED = 0, 1, 2, 3
 DEFICIT, RE_ENTERED, DELISTED, FRACTION_PAID = 4, 5, 6, 7
 DIVIDEND, DIVIDEND_PAID, RIGHTS, SPLIT, RENAME = 8, 9, 10, 11, 12
-"""Kinds of event; the last but ``DIVIDEND_PAID`` are kinds of corporate action too."""
-
-WIDEST = 4e18
-"""Products beyond it are not computed in 64 bits."""
+MARGIN_CALLED, BOUGHT_IN, BORROW_PAID, INTEREST_PAID = 13, 14, 15, 16
+"""Kinds of event; those of the third line but ``DIVIDEND_PAID`` are corporate actions too."""
 ROUNDING = 1e-9
 """How far a product may be from a whole number by rounding (``trading.actions``)."""
 LARGEST = 999_999_999_999_999_999
@@ -63,9 +63,9 @@ def leave(columns: IntArray, count: IntArray, column: int) -> None:
 
 @lean_kernel
 def pay(state: Record, flow: int) -> None:
-    """Add a signed flow to the cash, which never falls below zero."""
+    """Add a signed flow to the cash, which never falls below its floor."""
     cash = state.cash + flow
-    if not 0 <= cash <= LARGEST:
+    if not state.floor <= cash <= LARGEST:
         state.failed = 1
     state.cash = cash
     state.flows += flow
@@ -75,7 +75,7 @@ def pay(state: Record, flow: int) -> None:
 def add(name: Record, shares: int, cost: int, price: int) -> None:
     """Add to a position at a total cost; a new one is marked at ``price``."""
     held = name.shares
-    name.cost = (name.cost * held + cost) / (held + shares)
+    name.cost = (name.cost * abs(held) + cost) / abs(held + shares)
     name.shares = held + shares
     if not name.marked:
         name.marked, name.mark = True, price
@@ -150,7 +150,7 @@ def _act(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, acti
         _split(actions, book, log, row, action)
         for index in range(book.state[0].order_count):
             if book.orders[index].column == actions.column[action]:
-                step = actions.other[action] if book.orders[index].buys else 1
+                step = actions.other[action] if book.orders[index].side >= SHORT else 1
                 _follow(book.state[0], book.orders[index], actions.ratio[action], step)
 
 
@@ -184,7 +184,7 @@ def _owe(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, acti
     held = book.names[column].shares
     if held == 0:
         return
-    if not held * abs(float(amount)) < WIDEST:
+    if not abs(held) * abs(float(amount)) < WIDEST:
         book.state[0].failed = 1
         return
     place = book.state[0].entitled_count
@@ -208,7 +208,7 @@ def _exercise(
     if offered < 0:
         book.state[0].failed = 1
         return
-    shares = min(offered, book.state[0].cash // price) if price != 0 else offered
+    shares = min(offered, max(book.state[0].cash // price, 0)) if price != 0 else offered
     if not shares * float(price) < WIDEST:
         book.state[0].failed = 1
         return
@@ -220,18 +220,19 @@ def _exercise(
 
 @lean_kernel
 def _split(actions: ActionArrays, book: BookArrays, log: LogArrays, row: int, action: int) -> None:
-    """Whole shares; the fraction waits for the first price."""
+    """Whole shares towards zero; the fraction waits for the first price."""
     column, ratio = actions.column[action], actions.ratio[action]
     book.names[column].fraction *= ratio
     if book.names[column].marked:
         book.names[column].mark = int(np.rint(book.names[column].mark / ratio))
     held = book.names[column].shares
     if held != 0:
-        whole, fraction = _whole_shares(held, ratio)
+        whole, fraction = _whole_shares(abs(held), ratio)
         if whole < 0:
             book.state[0].failed, whole = 1, 0
         if fraction > 0.0:
-            _owe_fraction(book, column, fraction)
+            _owe_fraction(book, column, fraction if held > 0 else -fraction)
+        whole = whole if held > 0 else -whole
         book.names[column].cost /= ratio
         book.names[column].shares = whole
         if whole == 0:  # the mark stays: it values the fraction
@@ -283,7 +284,7 @@ def _forget(book: BookArrays, column: int) -> None:
 def _join(book: BookArrays, column: int, moved: Record) -> None:
     """Add what was renamed to what stands under a name."""
     name = book.names[column]
-    if not np.isnan(moved.fraction):
+    if not np.isnan(moved.fraction) and moved.fraction != 0.0:
         _owe_fraction(book, column, moved.fraction)
     if moved.mark != 0 and not name.marked:
         name.marked, name.mark = True, moved.mark
@@ -292,11 +293,26 @@ def _join(book: BookArrays, column: int, moved: Record) -> None:
     if not name.marked:
         book.state[0].failed = 1
     if name.shares == 0:
-        _increase(book, column, moved.shares, 0, moved.mark)
-        name.cost = moved.cost
+        enter(book.held, book.held_count, column)
+        name.shares, name.cost = moved.shares, moved.cost
+        return
+    _unite(book, column, moved)
+
+
+@lean_kernel
+def _unite(book: BookArrays, column: int, moved: Record) -> None:
+    """Let renamed shares join a position of their new name; long and short ones cancel."""
+    name = book.names[column]
+    if (name.shares > 0) == (moved.shares > 0):
+        total = np.rint(moved.cost * abs(moved.shares))
+        if not abs(total) < WIDEST:
+            book.state[0].failed, total = 1, 0.0
+        add(name, moved.shares, int(total), moved.mark)
+    elif name.shares + moved.shares == 0:
+        close_position(book.held, book.held_count, name, column)
     else:
-        total = int(np.rint(moved.cost * moved.shares))
-        _increase(book, column, moved.shares, total, moved.mark)
+        name.cost = moved.cost if abs(moved.shares) > abs(name.shares) else name.cost
+        name.shares += moved.shares
 
 
 @lean_kernel

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from quant_core.backtest_engine import RunWindow, run_backtest
-from quant_core.compiled_backtest import accepts, known_answers, target_arrays
+from quant_core.compiled_arrays import target_arrays
+from quant_core.compiled_backtest import accepts, known_answers
 from quant_core.compiled_curve import Course, Curve, curve_of
 from quant_core.compiled_history import REASONS
 from quant_core.foundation.errors import InvariantBroken, QuantError
@@ -146,7 +147,7 @@ def _targets(world: World, trial: Trial, rows: range) -> TargetArrays | None:
         answers = known_answers(strategy, world.market, rows, trial.scheduled)
     except QuantError:
         return None  # only the readable loop knows whether this decision is asked for
-    return target_arrays(world.market, answers, cap)
+    return target_arrays(world.market, answers, trial.brain)
 
 
 def _readable(world: World, trial: Trial) -> _Outcome:

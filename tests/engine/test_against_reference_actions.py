@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quant_core.compiled_backtest import compile_ahead
+from quant_core.risk.margin import MarginRules
 from quant_core.trading.history import RunHistory
 from tests.engine.market_strategies import ScriptedStrategy
 from tests.engine.reference_account import Terms, Told, World
 from tests.engine.reference_actions import simulate
 from tests.engine.whole_worlds import Foretold, Table, decisions, engine_run, terms, worlds
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _loaded():
+    """The compiled loops: a run this small would not load them."""
+    compile_ahead()
+    compile_ahead(MarginRules(allowed=True))
 
 
 def both(

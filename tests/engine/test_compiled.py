@@ -3,60 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from quant_core import backtest_engine, compiled_backtest
 from quant_core.backtest_engine import RunWindow, run_backtest, run_compiled, run_readable
-from quant_core.compiled_backtest import compile_ahead, known_answers
+from quant_core.compiled_backtest import compile_ahead, known_answers, session_loop
 from quant_core.foundation.errors import InvariantBroken, StrategyError
 from quant_core.foundation.panel import Axes, MarketPanel
 from quant_core.market import Market, MarketFacts
 from quant_core.numerics import execution
 from quant_core.numerics.execution_arrays import empty_log
 from quant_core.risk.breakers import RiskRules
-from quant_core.risk.margin import MarginRules
-from quant_core.trading.actions import Dividend, Rename, Rights, Split
+from quant_core.risk.margin import LONG_ONLY, MarginRules
+from quant_core.trading.actions import Dividend, Split
 from quant_core.trading.costs import PUBLISHED
-from quant_core.trading.fees import DatedFees, rate_fees
+from quant_core.trading.fees import rate_fees
 from quant_core.trading.fills import ExecutionRules
-from quant_core.trading.impact import ImpactModel, almgren_impact
 from quant_core.trading.target import Flat, Hold, Weights
 from quant_core.trading_day import Brain
-from tests.engine.market_strategies import ScriptedStrategy, markets, small_panel
+from tests.engine.compiled_worlds import IMPACTS, runs
+from tests.engine.histories import differences
+from tests.engine.market_strategies import ScriptedStrategy, small_panel
+from tests.engine.whole_worlds import Foretold
 from tests.shared_data import SHARED, needs_shared
-
-
-class Foretold(ScriptedStrategy):
-    """Answers from a table without a look at the book."""
-
-    reads_book = False
-
-    def decide(self, view, book):
-        return self._answer(self._rows[view.session])
-
-
-def differences(one, other):
-    """Names of the fields of two histories that differ, with what they hold."""
-    found = []
-    for field in dataclasses.fields(one):
-        a, b = getattr(one, field.name), getattr(other, field.name)
-        if dataclasses.is_dataclass(a):
-            found += [f"{field.name}.{text}" for text in differences(a, b)]
-        elif isinstance(a, np.ndarray):
-            if a.dtype != b.dtype or not np.array_equal(a, b, equal_nan=a.dtype.kind == "f"):
-                found.append(f"{field.name}: {a.tolist()} != {b.tolist()}")
-        elif a != b:
-            pairs = itertools.zip_longest(a, b)
-            found.append(f"{field.name}: {next(p for p in pairs if p[0] != p[1])}")
-    return found
 
 
 def outcome(run, *arguments):
@@ -67,132 +41,18 @@ def outcome(run, *arguments):
         return str(refused)
 
 
-FEES = (
-    rate_fees(0.0, 0),
-    rate_fees(0.001, 1_000_000),
-    PUBLISHED["ibkr_fixed"],
-    PUBLISHED["ibkr_tiered"],
-    PUBLISHED["cn_ashare"],
-    DatedFees(((date(2024, 1, 1), rate_fees(0.02, 0)), (date(2024, 1, 5), rate_fees(0.0, 7)))),
-)
-IMPACTS = (
-    None,
-    None,
-    ImpactModel("half_spread", spread=0.01),
-    ImpactModel("square_root", spread=0.001, coefficient=1.0),
-    almgren_impact(0.001),
-)
-
-
-@st.composite
-def brains(draw, strategy):
-    pick = st.sampled_from
-    return Brain(
-        strategy,
-        ExecutionRules(
-            draw(pick([0.0, 0.02, 0.5])),
-            draw(pick([0.0, 0.0005, 0.05])),
-            draw(pick([1, 1, 10, 100])),
-            draw(pick([None, None, 0.1])),
-            draw(pick([0.0, -0.3, -1.0, 0.5])),
-            draw(pick(FEES)),
-            draw(pick(IMPACTS)),
-            draw(st.booleans()),
-        ),
-        RiskRules(
-            draw(pick([None, 0.3])),
-            draw(pick([None, 0.05])),
-            draw(pick([None, 0.1])),
-            draw(pick([None, 0, 1, 3])),
-        ),
-    )
-
-
-@st.composite
-def answers(draw, rows, columns):
-    """For each row: weights that sum to at most 1, hold, or flat."""
-    table = []
-    for _ in range(rows):
-        kind = draw(st.integers(0, 9))
-        if kind < 2:
-            table.append(Hold("nothing to say") if kind else Flat("away"))
-            continue
-        parts = draw(st.lists(st.integers(0, 10), min_size=columns, max_size=columns))
-        total = max(sum(parts), draw(st.integers(1, 20)))
-        table.append(Weights({f"S{s}": p / total for s, p in enumerate(parts) if p or kind == 3}))
-    return table
-
-
-@st.composite
-def corporate(draw, rows, columns):
-    """Some actions by row, in the order in which a day applies them."""
-    symbols = st.integers(0, columns - 1).map(lambda i: f"S{i}")
-    money = st.sampled_from([0, 1, 250_000, 1_500_000])
-    kinds = [
-        st.builds(Dividend, symbols, money, st.integers(0, rows + 3)),
-        st.builds(Rights, symbols, st.sampled_from([0.3, 1.0, 2.5]), money),
-        st.builds(Split, symbols, st.sampled_from([2.0, 0.5, 1.5, 1 / 3, 0.01, 1.0])),
-    ]
-    days = draw(st.lists(st.integers(0, rows - 1), max_size=6))
-    acts = {row: draw(st.lists(st.one_of(kinds), max_size=3)) for row in days}
-    for row, chosen in acts.items():
-        names = draw(st.permutations(range(columns)))[: draw(st.integers(0, 3))]
-        chosen += [Rename(f"S{a}", f"S{b}") for a, b in itertools.pairwise(names) if row % 2]
-    return {row: tuple(chosen) for row, chosen in acts.items()}
-
-
-@st.composite
-def facts(draw, panel):
-    shape = rows, columns = panel.close.shape
-    chance = np.random.default_rng(draw(st.integers(0, 1_000)))
-    some = st.booleans()
-    holes = np.where(chance.random(shape) < 0.1, np.nan, 1.0)
-    return MarketFacts(
-        delistings={
-            f"S{s}": draw(st.integers(0, rows - 1))
-            for s in range(columns)
-            if draw(st.integers(0, 4)) == 0
-        },
-        actions=draw(corporate(rows, columns)) if draw(some) else {},
-        price=panel.close * chance.uniform(0.9, 1.1, shape) if draw(some) else None,
-        locked=chance.choice([0, 0, 0, 1, 2], shape).astype(np.int8) if draw(some) else None,
-        volatility=chance.uniform(0.0, 0.1, shape) * holes if draw(some) else None,
-        average_volume=chance.uniform(100, 1e5, shape) * holes if draw(some) else None,
-    )
-
-
-@st.composite
-def walks(draw):
-    """Opens, closes, volumes and membership of names that mostly trade."""
-    chance = np.random.default_rng(draw(st.integers(0, 10_000)))
-    shape = draw(st.integers(4, 25)), draw(st.integers(1, 6))
-    gap = draw(st.sampled_from([0.01, 0.05, 0.3]))
-    close = 20.0 * np.exp(np.cumsum(chance.normal(0.0, gap, shape), axis=0))
-    close = np.where(chance.random(shape) < 0.05, np.nan, np.round(close, 2))
-    opens = np.round(close * chance.uniform(1 - gap, 1 + gap, shape), 2)
-    volume = np.where(chance.random(shape) < 0.05, 0.0, chance.integers(100, 1_000_000, shape))
-    return opens, close, volume, chance.random(shape) < 0.95
-
-
-@st.composite
-def runs(draw):
-    """Everything a run is called with."""
-    panel = small_panel(*draw(st.one_of(walks(), walks(), markets())))
-    rows, columns = panel.close.shape
-    table = draw(answers(rows, columns))
-    brain = draw(brains(Foretold(table.__getitem__, panel)))
-    first = draw(st.integers(1, min(3, rows - 1)))
-    every = draw(st.integers(1, 4))
-    scheduled = np.arange(rows - first) % every == 0
-    capital = draw(st.sampled_from([1, 1_000_000_000, 100_000_000_000, 10**17]))
-    market = Market(panel, {}, draw(facts(panel)))
-    return brain, market, RunWindow(first, rows - 1), scheduled, capital
-
-
 class TestReference:
     @settings(max_examples=300, deadline=None)
     @given(runs())
     def test_every_field_of_the_history_is_the_same(self, given_run):
+        self.compare(given_run)
+
+    @settings(max_examples=300, deadline=None)
+    @given(runs(short=True))
+    def test_and_of_a_book_that_may_be_short(self, given_run):
+        self.compare(given_run)
+
+    def compare(self, given_run):
         readable = outcome(run_readable, *given_run)
         compiled = run_compiled(*given_run)
         if isinstance(readable, str):
@@ -284,10 +144,15 @@ class TestChoice:
         run_backtest(*plain_run(Foretold(lambda _: Weights({"S0": 1.0}), panel), panel))
         assert taken == [expected]
 
-    def test_compiling_ahead_leaves_the_loop_loaded(self):
-        compile_ahead()
-        assert execution.trade.is_loaded
-        assert execution.trade.is_on_disk
+    @pytest.mark.parametrize("margin", [LONG_ONLY, MarginRules(allowed=True)])
+    def test_compiling_ahead_leaves_the_loop_loaded(self, margin):
+        compile_ahead(margin)
+        assert session_loop(margin).is_loaded
+        assert session_loop(margin).is_on_disk
+
+    def test_a_book_that_may_be_short_has_machine_code_of_its_own(self):
+        assert session_loop(MarginRules(allowed=True)) is execution.trade_short
+        assert session_loop(LONG_ONLY) is execution.trade
 
 
 class TestRefusals:
@@ -303,11 +168,21 @@ class TestRefusals:
         panel = calm_market()
         brain, *rest = plain_run(Foretold(lambda _: Hold(""), panel), panel)
         reading = dataclasses.replace(brain, strategy=ScriptedStrategy(lambda _: Hold(""), panel))
-        short = dataclasses.replace(brain, margin=MarginRules(allowed=True))
         unknown = Foretold(lambda _: Weights({"ELSE": 1.0}), panel)
-        for other in (reading, short, dataclasses.replace(brain, strategy=unknown)):
+        for other in (reading, dataclasses.replace(brain, strategy=unknown)):
             assert run_compiled(other, *rest) is None
         assert run_compiled(brain, *rest) is not None
+
+    def test_a_target_beyond_the_limits_is_refused_where_it_is_asked_for(self):
+        panel = calm_market()
+        table = [Flat("")] * 2 + [Weights({"S0": -1.0, "S1": 1.5}, short=True)] * 4
+        brain, *rest = plain_run(Foretold(table.__getitem__, panel), panel)
+        brain = dataclasses.replace(brain, margin=MarginRules(allowed=True))
+        assert run_compiled(brain, *rest) is None
+        assert "gross exposure" in outcome(run_backtest, brain, *rest)
+        within = RunWindow(1, 2)
+        again = brain, rest[0], within, rest[2][:2], 10**9
+        assert differences(run_readable(*again), run_compiled(*again)) == []
 
     def test_a_number_wider_than_the_kernel_runs_readably(self):
         panel = calm_market()
@@ -325,7 +200,9 @@ REAL = {
 
 
 class Strongest(Foretold):
-    """The names that rose most in twenty sessions."""
+    """The names that rose most in twenty sessions, and as many of the others sold short."""
+
+    short = False
 
     def decide(self, view, book):
         row = self._rows[view.session]
@@ -335,13 +212,19 @@ class Strongest(Foretold):
         rise = np.where(view.eligible, close[row] / close[row - 20], np.nan)
         best = np.argsort(-rise, kind="stable")[:20]
         known = [i for i in best.tolist() if np.isfinite(rise[i])]
-        return Weights({view.symbols[i]: 1 / len(known) for i in known}) if known else Flat("none")
+        if not known:
+            return Flat("none")
+        held = {view.symbols[i]: 1 / len(known) for i in known}
+        worst = np.argsort(rise, kind="stable")[:20].tolist() if self.short else []
+        return Weights(dict.fromkeys([view.symbols[i] for i in worst], -0.03) | held, self.short)
 
 
 @needs_shared
 @pytest.mark.parametrize("name", list(REAL))
-@pytest.mark.parametrize("fees", ["ibkr_tiered", "cn_ashare"])
-def test_real_prices(name, fees):
+@pytest.mark.parametrize(
+    ("fees", "short"), [("ibkr_tiered", False), ("cn_ashare", False), ("ibkr_tiered", True)]
+)
+def test_real_prices(name, fees, short):
     panel = real_panel(SHARED / REAL[name])
     chance = np.random.default_rng(1)
     shape = panel.close.shape
@@ -362,11 +245,15 @@ def test_real_prices(name, fees):
         locked=chance.choice([0] * 30 + [1, 2], shape).astype(np.int8),
         volatility=chance.uniform(0.01, 0.05, shape),
         average_volume=chance.uniform(1e4, 1e6, shape),
+        borrow=np.where(chance.random(shape) < 0.99, chance.uniform(0.0, 0.3, shape), np.nan),
     )
     rules = ExecutionRules(
         0.02, 0.0005, 100, 0.1, -0.3, PUBLISHED[fees], IMPACTS[3], sells_next_session=True
     )
-    brain = Brain(Strongest(None, panel), rules, RiskRules(0.04, 0.1, 0.15, 20))
+    strategy = Strongest(None, panel)
+    strategy.short = short
+    margin = MarginRules(allowed=short, debit_rate=0.05)
+    brain = Brain(strategy, rules, RiskRules(0.04, 0.1, 0.15, 20), margin)
     window = RunWindow(25, min(len(panel.close), 525) - 1)
     scheduled = np.arange(window.last - window.first + 1) % 5 == 0
     run = brain, Market(panel, {}, facts), window, scheduled, 10**13

@@ -11,15 +11,17 @@ from decimal import Decimal
 
 import numpy as np
 
-from quant_core.backtest_engine import RunWindow, run_backtest
+from quant_core.backtest_engine import RunWindow, run_compiled, run_readable
 from quant_core.market import Market, MarketFacts
 from quant_core.risk.margin import LONG_ONLY, MarginRules
 from quant_core.trading.actions import Action
 from quant_core.trading.history import RunHistory
 from quant_core.trading.impact import ImpactModel
 from quant_core.trading.target import Hold, Target, Weights
-from tests.engine.market_strategies import ScriptedStrategy, brain_of, small_panel
+from tests.engine.histories import differences
+from tests.engine.market_strategies import brain_of, small_panel
 from tests.engine.reference import Rules, m
+from tests.engine.whole_worlds import Foretold
 
 NAN = float("nan")
 FREE, NO_BUYS, NO_SELLS = 0, 1, 2
@@ -54,17 +56,22 @@ class Scenario:
     average_volume: list[list[float]] | None = None
 
     def run(self) -> RunHistory:
+        """The record of the readable loop; the compiled one leaves the same."""
         opens, close, volume = ([[cell[i] for cell in row] for row in self.rows] for i in range(3))
         panel = small_panel(opens, close, volume)
         days = len(self.rows) - 1
         scheduled = self.scheduled or [True] * days
-        brain = brain_of(ScriptedStrategy(self.answer, panel), self.rules)
+        brain = brain_of(Foretold(self.answer, panel), self.rules)
         execution = replace(
             brain.execution, delisting_return=self.delisting_return, impact=self.impact
         )
         brain = replace(brain, execution=execution, margin=self.margin)
         window, market = RunWindow(1, days), Market(panel, {}, self.facts())
-        return run_backtest(brain, market, window, np.array(scheduled), m(self.capital))
+        run = brain, market, window, np.array(scheduled), m(self.capital)
+        history, compiled = run_readable(*run), run_compiled(*run)
+        assert compiled is not None
+        assert differences(history, compiled) == []
+        return history
 
     def answer(self, row: int) -> Target:
         weights = self.weights.get(row)

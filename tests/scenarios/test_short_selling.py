@@ -112,6 +112,17 @@ class TestMargin:
         assert shares(history)[-1] == {"S0": -50}
         assert told(history) == []
 
+    @pytest.mark.parametrize(
+        ("close", "expected"), [(240, []), (240.000001, ["2 margin_call"]), (239.999999, [])]
+    )
+    def test_the_last_price_that_keeps_the_margin(self, close, expected):
+        history = Scenario(
+            rows=[HUNDRED, HUNDRED, [(240, close, 1e6)]],
+            weights=HALF_SHORT,  # at 240: equity 15,000 - 12,000; a quarter of 12,000 is as much
+            margin=replace(MARGIN, maintenance=0.25),
+        ).run()
+        assert told(history) == expected
+
     def test_below_it_the_book_is_closed_at_the_next_open(self):
         history = Scenario(
             rows=[HUNDRED, HUNDRED, [(240, 240, 1e6)], [(235, 235, 1e6)]],
