@@ -2,6 +2,7 @@
 
     python -m benchmarks.loop                                     3,000 symbols x 2,520 sessions
     python -m benchmarks.loop --symbols 505 --sessions 1259       another size
+    python -m benchmarks.loop --short                             every second name sold short
 
 A random market (seeded), 50 of its names at random every 5 sessions, costs and the cap on the
 volume as in config/base.yaml. Timed from targets in arrays to the full log of orders, fills and
@@ -22,6 +23,7 @@ from quant_core.foundation.panel import Axes, MarketPanel
 from quant_core.foundation.settings import StrategySettings
 from quant_core.market import Market
 from quant_core.risk.breakers import RiskRules
+from quant_core.risk.margin import MarginRules
 from quant_core.strategies.rules import EqualWeightStrategy
 from quant_core.trading.fees import rate_fees
 from quant_core.trading.fills import ExecutionRules
@@ -42,14 +44,16 @@ def random_market(symbols: int, sessions: int) -> Market:
     return Market(MarketPanel(axes, opened, close, volume, np.ones(close.shape, bool)), {})
 
 
-def targets(market: Market) -> list[Target | None]:
+def targets(market: Market, *, short: bool = False) -> list[Target | None]:
     """Equal weights of random names at every fifth session, nothing between."""
+    weights = [-1 / NAMES if short and i % 2 else 1 / NAMES for i in range(NAMES)]
     chance = np.random.default_rng(2)
     sessions, symbols = market.panel.axes.shape
     answers: list[Target | None] = [None] * (sessions - 1)
     for row in range(0, sessions - 1, EVERY):
         chosen = chance.choice(symbols, NAMES, replace=False)
-        answers[row] = Weights({market.panel.axes.symbols[i]: 1 / NAMES for i in chosen})
+        names = [market.panel.axes.symbols[i] for i in chosen]
+        answers[row] = Weights(dict(zip(names, weights, strict=True)), short)
     return answers
 
 
@@ -60,11 +64,13 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, default=3_000)
     parser.add_argument("--sessions", type=int, default=2_520)
     parser.add_argument("--repeat", type=int, default=9)
+    parser.add_argument("--short", action="store_true")
     options = parser.parse_args()
     market = random_market(options.symbols, options.sessions)
-    answers = targets(market)
+    answers = targets(market, short=options.short)
     rules = ExecutionRules(0.02, 0.0005, 1, 0.1, 0.0, rate_fees(0.001, 0))
-    brain = Brain(EqualWeightStrategy(StrategySettings.model_construct()), rules, RiskRules())
+    strategy = EqualWeightStrategy(StrategySettings.model_construct())
+    brain = Brain(strategy, rules, RiskRules(), MarginRules(allowed=options.short))
     rows = range(1, options.sessions)
     wall: list[float] = []
     for run in range(options.repeat + 1):

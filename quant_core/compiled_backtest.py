@@ -211,7 +211,8 @@ def trade_compiled(
     acts, actions = action_arrays(market, brain.execution.lot)
     arrays, loop = market_arrays(market), session_loop(brain.margin)
     book = first_book(brain, market, capital_micros, actions)
-    log = _first_log(targets, len(rows), len(market.panel.axes.symbols))
+    shape = len(rows), len(market.panel.axes.symbols)
+    log = _first_log(targets, *shape, pays_daily=brain.margin.allowed)
     while (ended := loop(account, arrays, actions, targets, book, log)) == execution.FULL:
         log = longer_log(log)
     if ended == execution.REPLAY:
@@ -219,8 +220,14 @@ def trade_compiled(
     return CompiledRun(book, log, decided, acts)
 
 
-def _first_log(targets: TargetArrays, sessions: int, symbols: int) -> LogArrays:
-    """Room for a usual run: every name of every decision bought and sold, and held between."""
+def _first_log(
+    targets: TargetArrays, sessions: int, symbols: int, *, pays_daily: bool
+) -> LogArrays:
+    """Room for a usual run: every name of every decision bought and sold, and held between.
+
+    A book that may be short pays for what it borrows in every session.
+    """
     most = int(np.diff(targets.start).max(initial=0))
     orders = 2 * len(targets.column) + symbols + 64
-    return empty_log(sessions, orders, sessions * most + symbols + 64, 4 * symbols + 256)
+    held, events = sessions * most + symbols + 64, 4 * symbols + 256
+    return empty_log(sessions, orders, held, events + held if pays_daily else events)

@@ -66,6 +66,7 @@ def history_of(
     curve = run.log.curve
     with _garbage_left():
         orders, fills = _trades(run, market.panel.axes.symbols, days)
+        incidents = _incidents(run, brain, market)
     return RunHistory(
         sessions=sessions,
         starting_capital_micros=capital_micros,
@@ -76,7 +77,7 @@ def history_of(
         orders=orders,
         fills=fills,
         positions=_positions(run, market.panel.axes.symbols),
-        incidents=_incidents(run, brain, market),
+        incidents=incidents,
     )
 
 
@@ -141,12 +142,13 @@ def _positions(run: CompiledRun, symbols: tuple[str, ...]) -> PositionHistory:
 
 def _incidents(run: CompiledRun, brain: Brain, market: Market) -> tuple[Incident, ...]:
     symbols = market.panel.axes.symbols
+    dates: list[Session] = market.panel.axes.sessions.tolist()
     told: list[Incident] = []
     for line in _events(run.log):
         row, kind, column, first, second, flow, action, cost = line
         name, detail = _TOLD[kind](run, brain, (first, second, cost, action))
         symbol = "" if kind in _OF_THE_BOOK else symbols[column]
-        told.append(Incident(market.session(row), name, symbol, detail, flow))
+        told.append(Incident(dates[row], name, symbol, detail, flow))
     return tuple(told)
 
 

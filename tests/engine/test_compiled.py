@@ -98,7 +98,7 @@ class TestExamples:
         assert [incident.kind for incident in history.incidents][:1] == ["split"]
 
     def test_a_log_that_is_too_short_grows(self, monkeypatch):
-        monkeypatch.setattr(compiled_backtest, "_first_log", lambda *_: empty_log(5, 1, 1, 1))
+        monkeypatch.setattr(compiled_backtest, "_first_log", lambda *_, **__: empty_log(5, 1, 1, 1))
         panel = calm_market()
         chance = np.random.default_rng(3).dirichlet(np.ones(3), len(panel.close))
         table = [Weights({f"S{i}": w for i, w in enumerate(row)}) for row in chance.tolist()]
