@@ -178,7 +178,7 @@ def execute(market: MarketArrays, account: Account, book: BookArrays, log: LogAr
     row = rules.first + number
     dealing = Dealing(rules, terms.fees[terms.fee_of[number]], account.lending)
     value_positions(account.lending, book)
-    _look_up(orders, state.order_count, market.price[row], market.volume[row])
+    _look_up(market, row, orders, state.order_count)
     for place in range(state.order_count):
         order = orders[orders[place].turn]
         cash = state.cash
@@ -202,11 +202,12 @@ def _note(rules: Rules, log: LogArrays, order: Record, met: Met, number: int, ca
 
 
 @lean_kernel
-def _look_up(orders: Records, count: int, prices: FloatArray, volumes: FloatArray) -> None:
+def _look_up(market: MarketArrays, row: int, orders: Records, count: int) -> None:
     """Copy what each order meets to it.
 
     Most of it comes from far away in the memory: asked for all at once, it comes at once.
     """
+    prices, volumes = market.price[row], market.volume[row]
     for place in range(count):
         order = orders[place]
         order.quoted, order.volume = float(prices[order.column]), float(volumes[order.column])
