@@ -52,7 +52,6 @@ SWING = 0.3
 """How far a weight swings around equal ones, so that every session has orders."""
 
 RULES = TraderRules(
-    settle=timedelta(0),  # the exchange ends with the worker: nothing is on its way
     reconnect_first=timedelta(milliseconds=50),
     reconnect_most=timedelta(milliseconds=200),
     state_interval=timedelta(milliseconds=500),

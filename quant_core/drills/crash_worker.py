@@ -39,7 +39,6 @@ from quant_core.live.timetable import Timetable
 from quant_core.live.trader import Trader, TraderRules
 
 RULES = TraderRules(
-    settle=timedelta(0),  # the exchange ends with the worker: nothing is on its way
     reconnect_first=timedelta(0),
     state_interval=timedelta(0),
 )

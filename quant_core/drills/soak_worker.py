@@ -104,7 +104,6 @@ def build_worker(
 def _rules(plan: WorkerPlan) -> TraderRules:
     return TraderRules(
         state_interval=plan.state_interval,
-        settle=timedelta(0),  # venue and worker are one process: nothing is on its way
         reconnect_first=timedelta(0),
         journal=JournalLimits(segment_bytes=plan.segment_bytes),
     )

@@ -2,11 +2,8 @@
 
 Rows are sessions of the dataset, ``number`` counts the sessions of the run. A column stands for
 a symbol; symbols ascend, so that ascending columns are ascending symbols. Money is int64 micros.
-A row of a record is one stretch of memory, so that a kernel passes few arrays and finds all it
-needs of a name in one place.
-
-The names of the fields are part of the type that machine code is kept under: a field added or
-renamed compiles anew.
+A row of a record is one stretch of memory: a kernel finds all it needs of a name in one place.
+The names of the fields are part of the type of the machine code: a field more compiles anew.
 """
 
 from __future__ import annotations
@@ -219,8 +216,7 @@ NAME = record("shares mark marked bought taken stopped", "cost fraction")
 """One name. ``fraction`` is that of a share that waits to be paid out, NaN = none."""
 
 ORDER = record("column side requested signal refusal turn spare", "weight quoted volume")
-"""A waiting order with the price and the volume that it meets; ``turn`` and ``spare`` hold
-indices while orders are sorted."""
+"""A waiting order and what it meets; ``turn`` and ``spare`` hold indices while it is sorted."""
 
 SELL, COVER, SHORT, BUY = 0, 1, 2, 3
 """Sides in the order in which they execute; the odd ones take shares in."""
@@ -252,8 +248,8 @@ class BookArrays(NamedTuple):
     """The book and its waiting orders, in records.
 
     ``state`` is one row, ``names`` one a symbol; ``moved`` holds what is renamed while it
-    has no name. ``held`` and ``fractional`` are lists of
-    columns, ascending, whose length stands in ``held_count`` and ``fractional_count``.
+    has no name. ``held`` and ``fractional`` are lists of columns, ascending, whose length
+    stands in ``held_count`` and ``fractional_count``.
     """
 
     state: Records

@@ -257,6 +257,7 @@ class TestRefusals:
             "quant_core/jobs/drill.py",
             "quant_core/live/order_desk.py",
             "quant_core/live/trader.py",
+            "quant_core/live/trader_parts.py",
         }
         assert "ahead" not in json.dumps(LiveSettings.model_json_schema()).replace("-", "_")
 
