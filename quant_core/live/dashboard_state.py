@@ -47,7 +47,7 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
     A position without a usable quote is shown at its mark of the last close.
     """
     positions, portfolio = _positions(state, shown.quotes), state.portfolio
-    equity = portfolio.cash_micros + sum(positions.values) + portfolio.receivable_micros
+    equity = portfolio.cash_micros + positions.value + portfolio.receivable_micros
     total = equity - state.capital_micros
     day = state.day or state.last_day
     return {
@@ -68,7 +68,7 @@ def state_document(state: WorkerState, shown: Shown) -> dict[str, object]:
         "total_pnl": total / 1e6,
         "unrealised_pnl": positions.profit / 1e6,
         "realised_pnl": (total - positions.profit) / 1e6,
-        "positions": positions.weigh(equity),
+        "positions": positions.rows,
         "open_orders": [_order(order) for order in state.open_orders],
         "fills": [] if day is None else [_fill(fill) for fill in day.fills],
         "fills_session": None if day is None else day.session.isoformat(),
@@ -102,15 +102,8 @@ class _Positions:
     """A row for every position, and what they are worth and have won together, in micros."""
 
     rows: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
-    values: list[int] = field(default_factory=list[int])
+    value: int = 0
     profit: int = 0
-
-    def weigh(self, equity: int) -> list[dict[str, object]]:
-        """The rows with the weight of each position; None where the equity is not above 0."""
-        a_micro = 1e6 / equity if equity > 0 else None
-        for row, value in zip(self.rows, self.values, strict=True):
-            row["weight"] = None if a_micro is None else round(value * a_micro) / 1e6
-        return self.rows
 
 
 def _positions(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> _Positions:
@@ -119,7 +112,7 @@ def _positions(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> _Positio
     Written out in one loop: there may be thousands of them every second.
     """
     found, portfolio, none = _Positions(), state.portfolio, QuoteKind.NONE
-    costs, rows, values = portfolio.average_costs, found.rows, found.values
+    costs, rows = portfolio.average_costs, found.rows
     # Most quotes are of one instant and kind, and their texts are what costs.
     at, at_text, kind, kind_text = None, None, none, none.value
     for symbol, shares, price in portfolio.holdings:
@@ -133,7 +126,7 @@ def _positions(state: WorkerState, quotes: Mapping[str, PriceQuote]) -> _Positio
                 price = quote.price_micros
         value = shares * price
         profit = value - round(shares * cost)
-        values.append(value)
+        found.value += value
         found.profit += profit
         rows.append(
             {

@@ -8,10 +8,11 @@ never makes room for one in the other. Every outcome lies between the two ends.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
 from quant_core.risk.gate_inputs import (
+    LARGEST_MICROS,
     GateInputs,
     MarkedPosition,
     OpenOrder,
@@ -73,12 +74,15 @@ class NameExposure(NamedTuple):
 
 _UNKNOWN = NameExposure(*(None,) * 8)
 _NOT_HELD = NameExposure()
+_NO_SHARES = MarkedPosition(0, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """Every name of the book, and the sums over them.
 
+    ``names`` are those with orders and ``held`` the positions: there may be thousands of
+    them every second, so that a name without an order is looked up when it is asked for.
     ``known`` is False where positions or open orders are not known at all.
 
     Examples
@@ -97,30 +101,42 @@ class Exposure:
     buys_micros: int | None = 0
     sells_micros: int | None = 0
     known: bool = True
+    held: Mapping[str, MarkedPosition] = field(default_factory=dict[str, MarkedPosition])
 
     @classmethod
     def of(cls, inputs: GateInputs) -> Self:
         """The exposure of positions and open orders."""
         if inputs.positions is None or inputs.open_orders is None:
             return cls({}, None, None, None, None, None, known=False)
-        names = {symbol: _held(position) for symbol, position in inputs.positions.items()}
+        held, names = inputs.positions, dict[str, NameExposure]()
         for order in inputs.open_orders:
-            name = names.get(order.symbol, _NOT_HELD)
+            name = names.get(order.symbol) or _held(held.get(order.symbol, _NO_SHARES))
             names[order.symbol] = name.after(order.side, *_counted(order))
-        longest = [name.longest_micros for name in names.values()]
-        shortest = [name.shortest_micros for name in names.values()]
+        still = [_value(position) for symbol, position in held.items() if symbol not in names]
+        moving = names.values()
         return cls(
             names,
-            _sum(map(_larger, longest, shortest)),
-            _sum(longest),
-            _sum(shortest),
-            _sum(name.buys_micros for name in names.values()),
-            _sum(name.sells_micros for name in names.values()),
+            total(_sum_of_sizes(still), _sum(name.worst_micros for name in moving)),
+            total(_sum(still), _sum(name.longest_micros for name in moving)),
+            total(_sum(still), _sum(name.shortest_micros for name in moving)),
+            _sum(name.buys_micros for name in moving),
+            _sum(name.sells_micros for name in moving),
+            held=held,
         )
 
     def name(self, symbol: str) -> NameExposure:
         """One name; one that is neither held nor ordered is zero."""
-        return self.names.get(symbol, _NOT_HELD) if self.known else _UNKNOWN
+        if not self.known:
+            return _UNKNOWN
+        return self.names.get(symbol) or _held(self.held.get(symbol, _NO_SHARES))
+
+    @property
+    def largest_micros(self) -> int | None:
+        """The largest name at its worse end; None where one of them is not known."""
+        sizes = [name.worst_micros for name in self.names.values()]
+        sizes += [_value(each) for name, each in self.held.items() if name not in self.names]
+        known = [abs(size) for size in sizes if size is not None]
+        return max(known, default=0) if self.known and len(known) == len(sizes) else None
 
     @property
     def worst_net_micros(self) -> int | None:
@@ -174,6 +190,14 @@ def _held(position: MarkedPosition) -> NameExposure:
     return NameExposure(shares, shares * mark) if shares else _NOT_HELD
 
 
+def _value(position: MarkedPosition) -> int | None:
+    """What is held of a name; the usual case is written out."""
+    shares, mark = position
+    if type(shares) is int and type(mark) is int and 0 < mark <= LARGEST_MICROS:
+        return shares * mark if abs(shares) <= LARGEST_MICROS else None
+    return _held(position).held_micros
+
+
 def _counted(order: OpenOrder) -> tuple[int | None, int | None]:
     return known_whole(order.remaining, least=0), known_whole(order.price_micros, least=1)
 
@@ -184,6 +208,10 @@ def _larger(first: int | None, second: int | None) -> int | None:
 
 def _moved(whole: int | None, old: int | None, new: int | None) -> int | None:
     return None if whole is None or old is None or new is None else whole - old + new
+
+
+def _sum_of_sizes(values: Iterable[int | None]) -> int | None:
+    return _sum(None if value is None else abs(value) for value in values)
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

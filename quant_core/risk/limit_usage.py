@@ -162,6 +162,4 @@ def _worst(view: View) -> int | None:
     """The name, or the largest of all names."""
     if view.symbol is not None or not view.exposure.known:
         return view.exposure.name(view.symbol or "").worst_micros
-    names = [name.worst_micros for name in view.exposure.names.values()]
-    known = [amount for amount in names if amount is not None]
-    return max(known, default=0) if len(known) == len(names) else None
+    return view.exposure.largest_micros

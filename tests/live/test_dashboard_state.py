@@ -143,7 +143,6 @@ class TestProfit:
         state.apply(BOUGHT)
         row = only_position(document(state, AAA=5_100_000))
         assert (row["average_cost"], row["unrealised_pnl"]) == (5.012, 0.88)
-        assert row["weight"] == 0.050955  # of 1,000.88
         assert money_of(document(state, AAA=5_100_000)) == (0.88, 0.88, 0.0)
         state.apply(SOLD)
         assert money_of(document(state)) == (-0.15, 0.0, -0.15)
@@ -156,7 +155,6 @@ class TestProfit:
         row = only_position(document(state, BBB=price))
         assert (row["average_cost"], row["unrealised_pnl"]) == (4.997, profit)
         assert row["value"] == -price / 1e5
-        assert row["weight"] == pytest.approx(-price / 1e5 / (1000 + profit), abs=5e-7)
 
     def test_prices_move_only_what_is_held(self):
         state = first_day()
@@ -168,14 +166,6 @@ class TestProfit:
         shown = document(state, AAA=9_876_543, BBB=1_234_567)
         parts = [row["unrealised_pnl"] for row in shown["positions"]]
         assert sum(parts) == pytest.approx(shown["unrealised_pnl"], abs=1e-9)
-
-    def test_no_weight_where_nothing_is_left(self):
-        """Short ten at 5.00: at 200.00 the account is below zero."""
-        state = opened(WorkerState(CAPITAL), FIRST)
-        state.apply(SHORTED)
-        shown = document(state, BBB=200_000_000)
-        assert shown["equity"] == -950.03
-        assert only_position(shown)["weight"] is None
 
 
 class TestDecision:
